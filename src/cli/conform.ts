@@ -1,0 +1,130 @@
+/** `faultline conform`: fixtures on a real kernel. */
+import { InputError } from '../compare/input';
+import { loadFixtures, loadVariants } from '../compare/load';
+import { agree, type KernelAgreement, variantFor } from '../conform/agree';
+import { CannotRunError } from '../conform/cannot_run';
+import type { KernelRun } from '../conform/observation';
+import { type Job, jobOf } from '../conform/steps';
+import { renderAgreement } from '../report/agreement';
+import { renderObserved, renderObservedJson } from '../report/observed';
+import { compile, type Workload } from '../workload/workload';
+import type { CommonOptions } from './arguments';
+import { exit } from './failure';
+import { checkOutput, writeOutput } from './output';
+import { progressOn, screenOf, type Terminal } from './terminal';
+
+export interface ConformOptions extends CommonOptions {
+  readonly kernel: string;
+  readonly fixture?: readonly string[];
+  readonly format: 'table' | 'json';
+  readonly quiet?: boolean;
+  /** The one that the kernel is held against; that of its version unless named. */
+  readonly variant?: string;
+  /** Print what the kernel did, too. */
+  readonly observed?: boolean;
+  /** Random fixtures instead of those that are there. */
+  readonly runs?: number;
+  readonly seed?: number;
+  readonly without?: readonly string[];
+}
+
+/** Nothing could be run here, as kselftest's "skip". */
+const NOTHING_RAN = 4;
+/** TCG is slower by an order of magnitude. */
+const LIMITS = { live: { limit: 60, turn: 10 }, image: { limit: 180, turn: 30 } };
+/** Real page tables have so many entries, whatever is enough to explore. */
+const ENTRIES = 512;
+
+export async function runConform(options: ConformOptions, terminal: Terminal): Promise<number> {
+  if (options.output !== undefined && options.runs === undefined) checkOutput(options.output);
+  if (options.variant !== undefined) loadVariants([options.variant]);
+  const workloads = new Map(
+    loadFixtures(options.fixture ?? []).map(({ fixture }) => [
+      fixture.name,
+      compile(fixture, { entries: ENTRIES }),
+    ]),
+  );
+  const limits = options.kernel === 'live' ? LIMITS.live : LIMITS.image;
+  const jobs = [...workloads.values()].map((workload) => jobOf(workload, limits));
+  if (jobs.length === 0) throw new InputError('input', 'there are no fixtures to run');
+  const interrupt = new AbortController();
+  const progress = progressOn(terminal, options.quiet ?? false);
+  const stopListening = terminal.onInterrupt(() => interrupt.abort());
+  let done = 0;
+  try {
+    progress.show(`starting ${options.kernel}`);
+    if (options.runs !== undefined) {
+      const { runRandom } = require('./conform_random') as typeof import('./conform_random');
+      const run = (all: readonly Job[]): Promise<KernelRun> =>
+        runOn(options.kernel, all, terminal, { signal: interrupt.signal, onRun: () => {} });
+      return await runRandom(options, limits, run, terminal, progress, interrupt.signal);
+    }
+    const run = await runOn(options.kernel, jobs, terminal, {
+      signal: interrupt.signal,
+      onRun: ({ fixture }) => progress.show(`${++done}/${jobs.length} ${fixture}`),
+    });
+    progress.clear();
+    const agreement = compared(run, workloads, options);
+    print(run, agreement, options, terminal);
+    if (interrupt.signal.aborted) return exit.interrupted;
+    return agreement && agreement.figures.disagreed > 0 ? exit.found : exit.done;
+  } catch (error) {
+    progress.clear();
+    if (!(error instanceof CannotRunError)) throw error;
+    if (interrupt.signal.aborted) return exit.interrupted;
+    terminal.stderr.write(`faultline: nothing could be run: ${error.message}\n`);
+    return NOTHING_RAN;
+  } finally {
+    stopListening();
+  }
+}
+
+async function runOn(
+  kernel: string,
+  jobs: readonly Job[],
+  { env }: Terminal,
+  options: { signal: AbortSignal; onRun: (run: { fixture: string }) => void },
+): Promise<KernelRun> {
+  if (kernel === 'live') {
+    const { runLive } = require('../conform/live') as typeof import('../conform/live');
+    return runLive(jobs, env, options);
+  }
+  const { debianKernel, debianVersion } =
+    require('../conform/debian_kernel') as typeof import('../conform/debian_kernel');
+  const { runQemu } = require('../conform/qemu') as typeof import('../conform/qemu');
+  const version = debianVersion(kernel);
+  if (version === null && kernel.startsWith('debian:')) {
+    throw new InputError('usage', `"${kernel}" names no Debian kernel; for example debian:6.1`);
+  }
+  return runQemu(version === null ? kernel : await debianKernel(version, env), jobs, env, options);
+}
+
+/** Null where no variant models the kernel. */
+function compared(
+  run: KernelRun,
+  workloads: ReadonlyMap<string, Workload>,
+  options: ConformOptions,
+): KernelAgreement | null {
+  const id = options.variant ?? variantFor(run.features.release);
+  return id === null ? null : agree(run, workloads, loadVariants([id])[0]!.variant);
+}
+
+function print(
+  run: KernelRun,
+  agreement: KernelAgreement | null,
+  options: ConformOptions,
+  terminal: Terminal,
+): void {
+  const screen = screenOf(terminal, options);
+  const text =
+    options.format === 'json'
+      ? renderObservedJson(run, agreement)
+      : [
+          options.observed || !agreement ? renderObserved(run, screen) : '',
+          agreement
+            ? renderAgreement(run, agreement, screen)
+            : `No variant models Linux ${run.features.release}; --variant names one to compare with.\n`,
+        ].join('');
+  if (options.output === undefined) terminal.stdout.write(text);
+  else writeOutput(options.output, text);
+}

@@ -1,0 +1,193 @@
+/** `faultline explain` and `faultline replay`. */
+import { InputError } from '../compare/input';
+import { type LoadedFixture, type LoadedVariant, loadFixtures, loadVariants } from '../compare/load';
+import { agreement, outcomeOf, readDifferences, readObservations } from '../compare/observed';
+import { blame } from '../compare/source_places';
+import { defaultBounds, type ExploreOptions } from '../explore/explore';
+import { parseToken, shortChecksum, showToken } from '../explore/schedule';
+import { invariants, judge } from '../judge/index';
+import type { Broken, Verdict } from '../judge/verdict';
+import { type Heading, renderHeading, renderTrace, replayLine } from '../report/explain';
+import { outcomePhrase } from '../report/observed_page';
+import { wrap } from '../report/screen';
+import { brokenOf, classes, verdictSentence } from '../report/words';
+import { explain, simulate } from '../walk';
+import { compile } from '../workload/index';
+import { didYouMean, oneOf } from '../workload/suggestion';
+import type { ReplayOptions, RunOptions } from './arguments';
+import { exit } from './failure';
+import { checkOutput, writeOutput } from './output';
+import { screenOf, type Terminal } from './terminal';
+
+interface Named {
+  readonly fixture: LoadedFixture;
+  readonly variant: LoadedVariant;
+}
+
+const named = (fixture: string, variant: string): Named => ({
+  fixture: loadFixtures([fixture])[0]!,
+  variant: loadVariants([variant])[0]!,
+});
+
+/** The shortest run behind a verdict: of the gravest break, or of the one that `--invariant` names. */
+export function runExplain(
+  fixture: string,
+  variant: string,
+  options: RunOptions,
+  terminal: Terminal,
+): number {
+  if (options.output !== undefined) checkOutput(options.output);
+  const wanted = options.invariant;
+  if (wanted !== undefined) refuseUnknown(wanted);
+  const cell = named(fixture, variant);
+  const bounds = boundsOf(options);
+  const { verdict, broken } = blaming(cell, () => explain(cell.fixture, cell.variant, bounds));
+  const inOrder = [...broken].sort((a, b) => classes.indexOf(a.class) - classes.indexOf(b.class));
+  const chosen = wanted === undefined ? inOrder[0] : inOrder.find((one) => one.invariant === wanted);
+  const parts = [heading(cell, verdict, chosen ?? null, options, terminal)];
+  if (wanted !== undefined && !chosen) parts.push(`${wanted} holds in every run.\n`);
+  else {
+    const schedule = chosen?.schedule ?? (verdict.kind === 'survives' ? verdict.witness : null);
+    if (schedule) parts.push(drawRun(cell, schedule, options, terminal).text);
+  }
+  const others = inOrder.filter((one) => one !== chosen && wanted === undefined);
+  if (others.length > 0) {
+    parts.push(['Also broken (--invariant ID shows the run):', ...others.map(otherLine), ''].join('\n'));
+  }
+  put(parts.join('\n'), options, terminal);
+  return exit.done;
+}
+
+const otherLine = ({ invariant, class: kind, saw }: Broken): string => `  ${invariant} (${kind}): ${saw}`;
+
+/** One exact run. A schedule that does not fit is told, because it belongs to another version of the model. */
+export function runReplay(
+  fixture: string,
+  variant: string,
+  token: string,
+  options: ReplayOptions,
+  terminal: Terminal,
+): number {
+  if (options.output !== undefined) checkOutput(options.output);
+  const asked = parseToken(token);
+  if (!asked) {
+    throw new InputError(
+      'usage',
+      `"${token}" is no schedule; one looks like a12b3a-0f3c9e, as replay lines have it`,
+    );
+  }
+  const cell = named(fixture, variant);
+  if (!cell.variant.variant.meta.builds) {
+    throw new InputError('input', `${variant}: ${verdictSentence(buildVerdict(cell.variant))}`);
+  }
+  const { text, found, diverged, checksum } = drawRun(cell, asked.schedule, options, terminal);
+  const isOther = diverged || (asked.checksum !== null && asked.checksum !== shortChecksum(checksum));
+  const told = found.length > 0 ? found.map((one) => `broken   ${one}\n`).join('') : 'broken   nothing\n';
+  const head = `fixture  ${cell.fixture.fixture.name}\nvariant  ${cell.variant.variant.meta.id}\n${told}`;
+  const beyond = options.then && !isOther ? `\n${goOn(cell, asked.schedule, options, terminal)}` : '';
+  put(`${head}\n${text}${beyond}`, options, terminal);
+  if (!isOther) return exit.done;
+  terminal.stderr.write(
+    `faultline: the schedule "${token}" does not give the run that it was made from: it is from another version of ` +
+      'the model, the fixture or the variant. The run above is what it gives here.\n',
+  );
+  return exit.input;
+}
+
+/** What the runs come to that begin with these steps. */
+function goOn(cell: Named, prefix: readonly number[], options: ReplayOptions, terminal: Terminal): string {
+  const { fixture, variant } = cell;
+  const verdict = blaming(cell, () =>
+    judge(compile(fixture.fixture), variant.variant, boundsOf(options), prefix),
+  );
+  const { width } = screenOf(terminal, options);
+  const runs = 'explored' in verdict ? `${verdict.explored.executions} runs begin like this` : 'none was run';
+  const lines = brokenOf(verdict).flatMap((one) => [
+    ...wrap(otherLine(one), width, 4),
+    `    ${replayLine({ ...argumentsOf(cell), token: showToken(one.schedule, one.checksum) })}`,
+  ]);
+  return [...wrap(`onward   ${verdictSentence(verdict)} (${runs})`, width, 9), ...lines, ''].join('\n');
+}
+
+const argumentsOf = ({ fixture, variant }: Named): { fixture: string; variant: string } => ({
+  fixture: fixture.argument,
+  variant: variant.argument ?? variant.variant.meta.id,
+});
+
+const boundsOf = ({ bound }: RunOptions): ExploreOptions => ({
+  ...defaultBounds,
+  ...(bound ? { maxExecutions: bound } : {}),
+});
+
+const buildVerdict = ({ variant }: LoadedVariant): Verdict => ({
+  kind: 'does-not-build',
+  defects: variant.meta.defects ?? [],
+});
+
+function refuseUnknown(invariant: string): void {
+  const ids = invariants.map(({ id }) => id);
+  if (ids.includes(invariant)) return;
+  const hint = didYouMean(invariant, ids) || `; there are: ${oneOf(ids)}`;
+  throw new InputError('usage', `unknown invariant "${invariant}"${hint}`);
+}
+
+function heading(
+  { fixture, variant }: Named,
+  verdict: Verdict,
+  broken: Heading['broken'],
+  options: RunOptions,
+  terminal: Terminal,
+): string {
+  const text: Heading = {
+    fixture: fixture.fixture.name,
+    variant: variant.variant.meta.id,
+    asks: fixture.fixture.asks,
+    verdict: verdictSentence(verdict),
+    reported: variant.variant.meta.reported,
+    broken,
+    ...observedOf(fixture.argument, variant.argument, verdict),
+  };
+  return renderHeading(text, screenOf(terminal, options));
+}
+
+/** Only of what is built in: somebody's own file may have the same name. */
+function observedOf(fixture: string, variant: string | null, verdict: Verdict): Pick<Heading, 'observed'> {
+  const outcome = variant === null ? null : outcomeOf(readObservations(), fixture, variant);
+  if (outcome === null) return {};
+  const agrees = agreement(outcome, verdict);
+  const listed = readDifferences().find((one) => one.workload === fixture && one.variant === variant);
+  const why = listed?.mark === agrees ? listed.why : null;
+  return { observed: { outcome: outcomePhrase(outcome), agreement: agrees, why } };
+}
+
+function drawRun(
+  cell: Named,
+  schedule: readonly number[],
+  options: RunOptions,
+  terminal: Terminal,
+): { text: string; found: readonly string[]; diverged: boolean; checksum: number } {
+  const { fixture, variant } = cell;
+  const run = blaming(cell, () => simulate(compile(fixture.fixture), variant, schedule));
+  const replay = { ...argumentsOf(cell), token: showToken(schedule, run.checksum) };
+  const screen = { ...screenOf(terminal, options), full: options.full ?? false };
+  return {
+    text: renderTrace(run.trace, replay, screen),
+    found: run.found,
+    diverged: run.diverged,
+    checksum: run.checksum,
+  };
+}
+
+/** A user's function that throws is told as the user's. */
+function blaming<T>({ variant }: Named, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw blame(error, variant.variant.meta.id);
+  }
+}
+
+function put(text: string, { output }: RunOptions, terminal: Terminal): void {
+  if (output === undefined) terminal.stdout.write(text);
+  else writeOutput(output, text);
+}

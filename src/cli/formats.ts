@@ -1,0 +1,65 @@
+/** How a comparison is written: one row per format. What a format needs is loaded only when it is asked for. */
+import type { Comparison } from '../compare/comparison';
+import type { LoadedFixture, LoadedVariant } from '../compare/load';
+import type { Screen } from '../report/screen';
+
+export const formats = ['table', 'json', 'markdown', 'html', 'lkml', 'ktap', 'junit'] as const;
+export type Format = (typeof formats)[number];
+
+export interface Compared {
+  readonly comparison: Comparison;
+  readonly fixtures: readonly LoadedFixture[];
+  readonly variants: readonly LoadedVariant[];
+}
+
+interface FormatRow {
+  /** Of a file that holds it. */
+  readonly ending: string;
+  readonly render: (compared: Compared, screen: Screen) => string;
+}
+
+const review = (): typeof import('./review') => require('./review');
+
+const rows: Readonly<Record<Format, FormatRow>> = {
+  table: {
+    ending: 'txt',
+    render: ({ comparison }, screen) =>
+      (require('../report/table') as typeof import('../report/table')).renderTable(comparison, screen),
+  },
+  json: {
+    ending: 'json',
+    render: ({ comparison }) =>
+      (require('../report/json') as typeof import('../report/json')).renderJson(comparison),
+  },
+  markdown: {
+    ending: 'md',
+    render: ({ comparison }) =>
+      (require('../report/markdown') as typeof import('../report/markdown')).renderMarkdown(comparison),
+  },
+  html: {
+    ending: 'html',
+    render: (compared) => {
+      const { renderHtml } = require('../report/html') as typeof import('../report/html');
+      return renderHtml(review().reviewOf({ ...compared, witnesses: 'each' }));
+    },
+  },
+  lkml: {
+    ending: 'mbox',
+    render: (compared) => {
+      const { renderMbox } = require('../report/lkml') as typeof import('../report/lkml');
+      return renderMbox(review().reviewOf({ ...compared, witnesses: 'shortest' }));
+    },
+  },
+  ktap: {
+    ending: 'ktap',
+    render: ({ comparison }) =>
+      (require('../report/ktap') as typeof import('../report/ktap')).renderKtap(comparison),
+  },
+  junit: {
+    ending: 'xml',
+    render: ({ comparison }) =>
+      (require('../report/junit') as typeof import('../report/junit')).renderJunit(comparison),
+  },
+};
+
+export const formatOf = (format: Format): FormatRow => rows[format];

@@ -1,0 +1,63 @@
+/** Options that several commands have, for commands that are described in files of their own. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+/** Does a command's work and keeps its exit code. */
+export type Run = (work: () => Promise<number> | number) => Promise<void>;
+
+export const repeatable = (flags: string, description: string): Option =>
+  new Option(flags, description).argParser((value: string, before: string[] = []) => [...before, value]);
+
+export const examples = (...lines: string[]): string =>
+  `\nExamples:\n${lines.map((line) => `  $ ${line}\n`).join('')}`;
+
+export const fixtureOption = (): Option =>
+  repeatable('--fixture <id|file>', 'a built-in fixture or your own .yaml file; repeatable');
+
+export function searching(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--bound <n>', 'runs of one cell after which its search stops, and says so').argParser(
+        atLeast(1),
+      ),
+    )
+    .addOption(
+      new Option('--jobs <n>', 'threads; 0: none beside the main one (default: one per core)').argParser(
+        atLeast(0),
+      ),
+    )
+    .option('--quiet', 'no progress on stderr');
+}
+
+/** @param output the flags of --output and what it does */
+export function printing(command: Command, ...output: [string, string] | []): Command {
+  const [flags = '--output <file>', says = 'write there instead of stdout, all or nothing'] = output;
+  return command
+    .option(flags, says)
+    .addOption(
+      new Option('--width <columns>', 'columns (default: the terminal, 80 in a pipe)').argParser(atLeast(40)),
+    )
+    .option('--color', 'colour also where it is no terminal')
+    .option('--no-color', 'no colour')
+    .option('--verbose', 'errors with their stack');
+}
+
+export const atLeast =
+  (least: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < least) {
+      throw new InvalidArgumentError(`It must be a whole number, at least ${least}.`);
+    }
+    return value;
+  };
+
+export const sharding = (what: string): Option =>
+  new Option('--shard <i/n>', `only every n-th ${what}, from the i-th on`).argParser(shardOf);
+
+function shardOf(text: string): { index: number; of: number } {
+  const [, i, n] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
+  if (!i || !n || Number(i) < 1 || Number(i) > Number(n)) {
+    throw new InvalidArgumentError('It must be I/N, such as 1/4.');
+  }
+  return { index: Number(i) - 1, of: Number(n) };
+}

@@ -1,0 +1,36 @@
+/** Output into a file: all of it or nothing. */
+import { accessSync, constants, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { InputError, reasonOf } from '../compare/input';
+
+const refuse = (file: string, error: unknown): InputError =>
+  new InputError('usage', `cannot write --output ${file}: ${reasonOf(error)}`);
+
+/** Asked before the work begins, because nobody wants to hear of it afterwards. */
+export function checkOutput(file: string): void {
+  try {
+    if (file === '') throw new Error('it has no name');
+    const existing = statSync(file, { throwIfNoEntry: false });
+    if (existing?.isDirectory()) throw new Error('is a directory, not a file');
+    accessSync(existing && !existing.isFile() ? file : dirname(file), constants.W_OK);
+  } catch (error) {
+    throw refuse(file, error);
+  }
+}
+
+/** A file that is there is replaced only when the new one is complete. A device or pipe is written as it is. */
+export function writeOutput(file: string, text: string): void {
+  const existing = statSync(file, { throwIfNoEntry: false });
+  const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.tmp`);
+  try {
+    if (existing && !existing.isFile()) {
+      writeFileSync(file, text);
+      return;
+    }
+    writeFileSync(temporary, text);
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw refuse(file, error);
+  }
+}

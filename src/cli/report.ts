@@ -1,0 +1,93 @@
+/** `faultline report`: the review of variants, written into a folder. */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { compare } from '../compare/compare';
+import type { Comparison } from '../compare/comparison';
+import { InputError } from '../compare/input';
+import { loadFixtures, loadVariants } from '../compare/load';
+import { defaultBounds } from '../explore/explore';
+import { findingsAgainst, newFindings, renderAgainst } from '../report/against';
+import { renderLkml } from '../report/lkml';
+import { pageFile, renderOverview } from '../report/markdown';
+import { renderPage } from '../report/markdown_page';
+import type { CommonOptions } from './arguments';
+import { exit } from './failure';
+import { type Format, formatOf } from './formats';
+import { checkFolder, writeFolder } from './output_folder';
+import { reviewOf } from './review';
+import { readSaved } from './saved';
+import { progressOn, screenOf, type Terminal } from './terminal';
+
+export interface ReportOptions extends CommonOptions {
+  readonly variant?: readonly string[];
+  readonly fixture?: readonly string[];
+  readonly format: Format;
+  readonly jobs?: number;
+  readonly bound?: number;
+  readonly quiet?: boolean;
+  readonly against?: string;
+}
+
+const FOLDER = 'reports';
+
+export async function runReport(options: ReportOptions, terminal: Terminal): Promise<number> {
+  const folder = options.output ?? FOLDER;
+  const saved = options.against === undefined ? null : readSaved(options.against);
+  const fixtures = loadFixtures(options.fixture ?? []);
+  const variants = loadVariants(options.variant ?? []);
+  if (fixtures.length === 0) throw new InputError('input', 'there are no fixtures to run');
+  checkFolder(folder);
+  const progress = progressOn(terminal, options.quiet ?? false);
+  const interrupt = new AbortController();
+  const stopListening = terminal.onInterrupt(() => interrupt.abort());
+  const comparison = await compare(fixtures, variants, {
+    workers: options.jobs ?? availableParallelism(),
+    bounds: { ...defaultBounds, ...(options.bound ? { maxExecutions: options.bound } : {}) },
+    signal: interrupt.signal,
+    onCell: ({ fixture, variant }, done, of) => progress.show(`${done}/${of} ${fixture} ${variant}`),
+  }).finally(() => {
+    progress.clear();
+    stopListening();
+  });
+  if (interrupt.signal.aborted) {
+    const of = fixtures.length * variants.length;
+    terminal.stderr.write(
+      `faultline: interrupted: ${comparison.cells.length} of ${of} cells finished; nothing was written to ${folder}\n`,
+    );
+    return exit.interrupted;
+  }
+  const files = filesOf(comparison, fixtures, variants, options, terminal);
+  writeFolder(folder, files);
+  terminal.stdout.write(`${[...files.keys()].map((file) => join(folder, file)).join('\n')}\n`);
+  if (saved === null) return exit.done;
+  const findings = findingsAgainst(comparison, saved);
+  terminal.stdout.write(`\n${renderAgainst(findings, options.against!, screenOf(terminal, options))}`);
+  return newFindings(findings).length > 0 ? exit.found : exit.done;
+}
+
+/** Files of a report by name. */
+function filesOf(
+  comparison: Comparison,
+  fixtures: ReturnType<typeof loadFixtures>,
+  variants: ReturnType<typeof loadVariants>,
+  options: ReportOptions,
+  terminal: Terminal,
+): ReadonlyMap<string, string> {
+  const sources = { comparison, fixtures, variants };
+  if (options.format === 'markdown') {
+    const review = reviewOf({ ...sources, witnesses: 'shortest' });
+    return new Map([
+      ['README.md', renderOverview(review)],
+      ...review.variants.map((one): [string, string] => [
+        decodeURIComponent(pageFile(one.meta.id)),
+        renderPage(one, review),
+      ]),
+    ]);
+  }
+  if (options.format === 'lkml') {
+    const review = reviewOf({ ...sources, witnesses: 'shortest' });
+    return new Map(review.variants.map((one) => [`${one.meta.id}.eml`, renderLkml(one, review)]));
+  }
+  const { ending, render } = formatOf(options.format);
+  return new Map([[`report.${ending}`, render(sources, screenOf(terminal, { ...options, output: 'file' }))]]);
+}

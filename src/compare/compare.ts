@@ -1,0 +1,111 @@
+/** All variants on all fixtures. */
+import { defaultBounds, type ExploreOptions } from '../explore/index';
+import { judge, type Verdict } from '../judge/index';
+import { compile, type Workload } from '../workload/index';
+import type { Cell, Comparison, Shard } from './comparison';
+import type { LoadedFixture, LoadedVariant } from './load';
+import { runInWorkers } from './pool';
+import { blame } from './source_places';
+import { costsOf, summaryOf } from './summary';
+
+export interface CompareOptions {
+  readonly bounds?: ExploreOptions;
+  /** Threads that judge cells; 0: this one. The result is the same whatever their number. */
+  readonly workers?: number;
+  /** Called with every finished cell, in the order in which they finish. */
+  readonly onCell?: (cell: Cell, done: number, of: number) => void;
+  /** Aborted: what is finished is returned, the rest is missing. */
+  readonly signal?: AbortSignal;
+  /** Only every `of`-th cell, from the `index`-th on. */
+  readonly shard?: Shard;
+}
+
+export async function compare(
+  fixtures: readonly LoadedFixture[],
+  variants: readonly LoadedVariant[],
+  options: CompareOptions = {},
+): Promise<Comparison> {
+  const { bounds = defaultBounds, onCell, signal, shard } = options;
+  const cells: (Cell | undefined)[] = new Array(fixtures.length * variants.length).fill(undefined);
+  const wanted = [...cells.keys()].filter((index) => !shard || index % shard.of === shard.index);
+  let done = 0;
+  const finish = (index: number, verdict: Verdict): void => {
+    const cell = cellAt(fixtures, variants, index, verdict);
+    cells[index] = cell;
+    onCell?.(cell, ++done, wanted.length);
+  };
+  const workers = Math.min(options.workers ?? 0, wanted.length);
+  // A variant that exists in this process only cannot be handed to another thread.
+  const inThisThread = workers === 0 || variants.some(({ argument }) => argument === null);
+  if (inThisThread) await runHere(cellJudge(fixtures, variants, bounds), wanted, finish, signal);
+  else await runInWorkers({ fixtures, variants, bounds, wanted, workers, finish, signal });
+  return comparisonOf(
+    fixtures,
+    variants,
+    cells.filter((cell) => cell !== undefined),
+    shard,
+  );
+}
+
+const cellAt = (
+  fixtures: readonly LoadedFixture[],
+  variants: readonly LoadedVariant[],
+  index: number,
+  verdict: Verdict,
+): Cell => ({
+  fixture: fixtures[Math.floor(index / variants.length)]!.fixture.name,
+  variant: variants[index % variants.length]!.variant.meta.id,
+  verdict,
+});
+
+async function runHere(
+  judgeCell: (index: number) => Verdict,
+  wanted: readonly number[],
+  finish: (index: number, verdict: Verdict) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (const index of wanted) {
+    // Gives an interrupt its turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (signal?.aborted) return;
+    finish(index, judgeCell(index));
+  }
+}
+
+/** Judges cells by their number: fixture by fixture, in each the variants in their order. */
+export function cellJudge(
+  fixtures: readonly LoadedFixture[],
+  variants: readonly LoadedVariant[],
+  bounds: ExploreOptions,
+): (index: number) => Verdict {
+  let compiled: { fixture: number; workload: Workload } | null = null;
+  return (index) => {
+    const fixture = Math.floor(index / variants.length);
+    const { variant } = variants[index % variants.length]!;
+    if (compiled?.fixture !== fixture) {
+      compiled = { fixture, workload: compile(fixtures[fixture]!.fixture) };
+    }
+    try {
+      return judge(compiled.workload, variant, bounds);
+    } catch (error) {
+      throw blame(error, variant.meta.id);
+    }
+  };
+}
+
+function comparisonOf(
+  fixtures: readonly LoadedFixture[],
+  loaded: readonly LoadedVariant[],
+  cells: readonly Cell[],
+  shard: Shard | undefined,
+): Comparison {
+  const variants = loaded.map(({ variant }) => variant.meta);
+  return {
+    fixtures: fixtures.map(({ fixture, file }) => ({ id: fixture.name, asks: fixture.asks, file })),
+    variants,
+    cells,
+    summary: summaryOf(variants, cells),
+    costs: costsOf(variants, cells),
+    ...(shard ? { shard } : {}),
+  };
+}

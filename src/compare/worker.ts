@@ -1,0 +1,24 @@
+/** A worker thread: gets numbers of cells and answers with verdicts. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { cellJudge } from './compare';
+import { loadFixtures, loadVariants } from './load';
+import { type Answer, sent, type WorkerData } from './pool';
+
+const { fixtures, variants, bounds } = workerData as WorkerData;
+let judgeCell: ((index: number) => Answer) | null = null;
+
+parentPort?.on('message', (index: number) => {
+  judgeCell ??= prepared();
+  parentPort?.postMessage(judgeCell(index));
+});
+
+function prepared(): (index: number) => Answer {
+  const judge = cellJudge(loadFixtures(fixtures), loadVariants(variants), bounds);
+  return (index) => {
+    try {
+      return { index, verdict: judge(index) };
+    } catch (error) {
+      return { index, error: sent(error) };
+    }
+  };
+}

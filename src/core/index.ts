@@ -1,0 +1,24 @@
+/** What the other layers and the variants see of the machine and the kernel. */
+export * from './assert';
+export * from './clone';
+export * as entry from './entry';
+export * from './entry_text';
+export * as flags from './flags';
+export * from './kernel';
+export * as mainline from './kernel/index';
+export * as protect from './kernel/mprotect';
+export * from './lineage';
+export * from './machine';
+export * from './mm';
+export * as mmu from './mmu';
+export * from './objects';
+export * from './pages';
+export * from './pmd_walk';
+export * from './run';
+export * from './table';
+export * from './task';
+export * from './tlb';
+export * from './units';
+export * from './user_state';
+export * from './variant';
+export * from './watch';

@@ -1,0 +1,231 @@
+/**
+ * mm/swap_state.c: pages that are in memory and on the swap device at once. SwapState.map counts, per slot, the
+ * entries that name it and one for the cache (SWAP_HAS_CACHE); a slot with count 0 is free and is handed out again.
+ */
+import { assert } from '../assert';
+import { SwapType, swp_entry, swp_offset } from '../entry';
+import type { Kernel, KRun } from '../kernel';
+import { pageFlagsObject, pageRefObject, swapSlotObject } from '../objects';
+import { NO_PAGE, PG_swapbacked, PG_swapcache } from '../pages';
+import { content, type Pfn, type Pte } from '../units';
+
+/**
+ * mm/swap_state.c:add_to_swap(). Simplified: the device never fills up, and huge pages are split before.
+ * Enters with the page locked; returns with it locked and in the swap cache.
+ */
+export function* add_to_swap(k: Kernel, page: Pfn): KRun<boolean> {
+  k.VM_BUG_ON(!k.PageLocked(page), 'mm/swap_state.c:add_to_swap(): !PageLocked(page)');
+  assert(!k.PageTransCompound(page), 'add_to_swap(): of a huge page');
+  const entry = yield* k.get_swap_page();
+  yield* k.add_to_swap_cache(page, entry);
+  // Its entries may be clean after MADV_FREE; the copy on the device is stale all the same.
+  yield* k.set_page_dirty(page);
+  return true;
+}
+
+/**
+ * mm/swap_slots.c:get_swap_page(). Simplified: the lowest free slot.
+ * Enters with the page locked; returns with the slot counted once, for the cache.
+ */
+export function* get_swap_page(k: Kernel): KRun<Pte> {
+  const { map } = k.m.swap;
+  const lowest = (): number => {
+    const free = map.indexOf(0);
+    return free < 0 ? map.length : free;
+  };
+  const others = (): number[] => map.map((_count, slot) => swapSlotObject(slot));
+  const slot = yield* k.stepOn(
+    'get_swap_page',
+    () => [swapSlotObject(lowest()), ...others()],
+    1,
+    () => {
+      const free = lowest();
+      map[free] = 1;
+      return free;
+    },
+  );
+  return swp_entry(SwapType.swap, slot);
+}
+
+/**
+ * mm/swap_state.c:add_to_swap_cache(). Faithful.
+ * Enters with the page locked and the slot counted for it; returns with the page locked, the cache holding a reference.
+ */
+export function* add_to_swap_cache(k: Kernel, page: Pfn, entry: Pte): KRun<void> {
+  const slot = swp_offset(entry);
+  const touched = [swapSlotObject(slot), pageRefObject(page), pageFlagsObject(page)];
+  yield* k.stepOn(
+    'add_to_swap_cache',
+    () => touched,
+    7,
+    () => {
+      const flags = k.m.pages.flags[page]!;
+      k.VM_BUG_ON((flags & PG_swapcache) !== 0, 'mm/swap_state.c:__add_to_swap_cache(): PageSwapCache(page)');
+      k.VM_BUG_ON(
+        (flags & PG_swapbacked) === 0,
+        'mm/swap_state.c:__add_to_swap_cache(): !PageSwapBacked(page)',
+      );
+      enter(k, page, slot);
+    },
+  );
+}
+
+/**
+ * mm/swap_state.c:__delete_from_swap_cache(). Simplified: gives the slot's count for the cache back in the same step.
+ * Enters with the page locked and not under writeback; returns with it out of the cache, whose reference remains.
+ */
+export function* __delete_from_swap_cache(k: Kernel, page: Pfn): KRun<void> {
+  k.VM_BUG_ON(!k.PageLocked(page), 'mm/swap_state.c:__delete_from_swap_cache(): !PageLocked(page)');
+  k.VM_BUG_ON(
+    yield* k.PageWriteback(page),
+    'mm/swap_state.c:__delete_from_swap_cache(): PageWriteback(page)',
+  );
+  const { pages, swap } = k.m;
+  const slot = pages.private[page]! - 1;
+  const touched = [swapSlotObject(slot), pageFlagsObject(page)];
+  yield* k.stepOn(
+    'delete from swap cache',
+    () => touched,
+    3,
+    () => {
+      k.VM_BUG_ON(
+        swap.cache.get(slot) !== page,
+        'mm/swap_state.c:__delete_from_swap_cache(): !PageSwapCache(page)',
+      );
+      swap.cache.delete(slot);
+      swap.map[slot]!--;
+      pages.flags[page]! &= ~PG_swapcache;
+      pages.private[page] = 0;
+    },
+  );
+}
+
+/**
+ * mm/swap_state.c:delete_from_swap_cache(). Faithful.
+ * Enters with the page locked and referenced; returns with it out of the cache and the cache's reference dropped.
+ */
+export function* delete_from_swap_cache(k: Kernel, page: Pfn): KRun<void> {
+  yield* k.__delete_from_swap_cache(page);
+  yield* k.put_page(page);
+}
+
+/**
+ * mm/swap_state.c:lookup_swap_cache(). Faithful.
+ * Enters with any lock that allows to spin; returns the page with a reference, or NO_PAGE.
+ */
+export function* lookup_swap_cache(k: Kernel, entry: Pte): KRun<Pfn> {
+  const slot = swp_offset(entry);
+  const { cache } = k.m.swap;
+  const cached = (): Pfn => cache.get(slot) ?? NO_PAGE;
+  for (;;) {
+    const found = yield* k.stepOn(
+      'lookup_swap_cache',
+      () => [swapSlotObject(slot), pageRefObject(cached())],
+      2,
+      () => {
+        const page = cached();
+        if (page === NO_PAGE) return { page, isFrozen: false };
+        const isFrozen = k.m.pages.refcount[page] === 0;
+        if (!isFrozen) k.m.pages.refcount[page]!++;
+        return { page, isFrozen };
+      },
+    );
+    if (!found.isFrozen) return found.page;
+    // Reclaim is about to take it out, or will give up.
+    const isSettled = () => cached() !== found.page || k.m.pages.refcount[found.page]! > 0;
+    yield* k.wait(
+      'find_get_page() again',
+      pageRefObject(found.page),
+      isSettled,
+      'a frozen page',
+      () => undefined,
+    );
+  }
+}
+
+/**
+ * mm/swap_state.c:read_swap_cache_async(). Simplified: the read is over at once.
+ * Enters with mmap_sem held; returns the page with a reference, unlocked, or NO_PAGE where the slot is free.
+ */
+export function* read_swap_cache_async(k: Kernel, entry: Pte): KRun<Pfn> {
+  const cached = yield* k.lookup_swap_cache(entry);
+  if (cached !== NO_PAGE) return cached;
+  const page = k.alloc_page(1, k.numa_node_id());
+  yield* k.lock_page(page);
+  k.m.pages.flags[page]! |= PG_swapbacked;
+  if (yield* k.swapcache_prepare(page, entry)) {
+    yield* k.lru_cache_add(page);
+    yield* k.swap_readpage(page);
+    return page;
+  }
+  yield* k.unlock_page(page);
+  yield* k.put_page(page);
+  return yield* k.lookup_swap_cache(entry);
+}
+
+/**
+ * mm/swapfile.c:swapcache_prepare(). Simplified: puts the page into the cache in the same step.
+ * Enters with the page locked and known to nobody; returns whether it is in the cache now.
+ */
+export function* swapcache_prepare(k: Kernel, page: Pfn, entry: Pte): KRun<boolean> {
+  const slot = swp_offset(entry);
+  const { swap } = k.m;
+  const touched = [swapSlotObject(slot), pageRefObject(page), pageFlagsObject(page)];
+  return yield* k.stepOn(
+    'swapcache_prepare',
+    () => touched,
+    7,
+    () => {
+      if (!swap.map[slot] || swap.cache.has(slot)) return false;
+      swap.map[slot]!++;
+      enter(k, page, slot);
+      return true;
+    },
+  );
+}
+
+/**
+ * mm/page_io.c:swap_readpage(). Simplified: synchronous and never fails.
+ * Enters with the page locked and in the swap cache; returns with it up to date and unlocked.
+ */
+export function* swap_readpage(k: Kernel, page: Pfn): KRun<void> {
+  const slot = k.m.pages.private[page]! - 1;
+  const read = yield* k.step(
+    'read from swap',
+    swapSlotObject(slot),
+    false,
+    () => k.m.swap.content[slot] ?? 0,
+  );
+  k.fill_page(page, content(read));
+  k.__SetPageUptodate(page);
+  yield* k.unlock_page(page);
+}
+
+/**
+ * mm/swap_state.c:free_swap_cache(). Faithful.
+ * Enters with a reference to the page, unlocked; returns the same.
+ */
+export function* free_swap_cache(k: Kernel, page: Pfn): KRun<void> {
+  if (!(yield* k.PageSwapCache(page)) || (yield* k.page_mapcount(page)) > 0) return;
+  if (!(yield* k.trylock_page(page))) return;
+  yield* k.try_to_free_swap(page);
+  yield* k.unlock_page(page);
+}
+
+/**
+ * mm/swap_state.c:free_page_and_swap_cache(). Faithful.
+ * Enters with a reference to the page, unlocked; returns with it dropped.
+ */
+export function* free_page_and_swap_cache(k: Kernel, page: Pfn): KRun<void> {
+  yield* k.free_swap_cache(page);
+  if (!k.is_huge_zero_page(page)) yield* k.put_page(page);
+}
+
+/** Part of the step that puts a page into the swap cache. */
+function enter(k: Kernel, page: Pfn, slot: number): void {
+  const { pages, swap } = k.m;
+  pages.refcount[page]!++;
+  pages.flags[page]! |= PG_swapcache;
+  pages.private[page] = slot + 1;
+  swap.cache.set(slot, page);
+}

@@ -1,0 +1,167 @@
+/**
+ * What a CPU does on its own when a program loads or stores: look into the TLB, walk the tables, set A and D,
+ * raise a fault. One access is one step; hardware does not stop in the middle of it.
+ */
+import * as e from './entry';
+import type { Kernel } from './kernel';
+import {
+  contentObject,
+  entryObject,
+  mmapSemObject,
+  mmCountersObject,
+  pageRefObject,
+  tlbObject,
+} from './objects';
+import { done, type Run } from './run';
+import { Level, Slot, type Table } from './table';
+import { type Content, type Pfn, type Pte, pfn, type Vaddr } from './units';
+import type { Access } from './watch';
+
+export type Translation =
+  | { kind: 'page'; page: Pfn; slot: Slot | null; stale: boolean }
+  /** `present`: the P bit of the error code, "a protection and not a missing entry". */
+  | { kind: 'fault'; present: boolean };
+
+/** The leaf that translates `va`, if a table or a huge entry is there. */
+export function leafOf(k: Kernel, va: Vaddr): Slot | null {
+  let table: Table | undefined = k.task.mm.pgd;
+  while (table) {
+    const index: number = table.indexOf(va);
+    if (table.level === Level.pte) return new Slot(table, index);
+    const child: Table | undefined = table.child.get(index);
+    // khugepaged empties the entry before it takes the table away.
+    const isHooked = table.level !== Level.pmd || (child && e.pmd_is_table(table.entries[index]! as Pte));
+    if (!isHooked) return new Slot(table, index);
+    table = child;
+  }
+  return null;
+}
+
+/** The frame of `va` under a leaf entry: for a huge one, the subpage. */
+function frameAt(k: Kernel, entry: Pte, va: Vaddr, huge: boolean): Pfn {
+  const base = e.pte_pfn(entry);
+  return huge ? pfn(base + Math.floor((va % k.m.HPAGE_PMD_SIZE) / 4096)) : base;
+}
+
+/**
+ * Translates for one access. Uses the TLB even where memory says otherwise by now, except that setting D is a
+ * locked update of the entry in memory, which must still allow the write.
+ */
+function translate(k: Kernel, va: Vaddr, write: boolean): Translation {
+  const tlb = k.m.tlbs[k.task.id]!;
+  const size = k.m.HPAGE_PMD_SIZE;
+  const cached = tlb.lookup(va, size);
+  if (cached && (!write || (e.pte_write(cached.entry) && e.pte_dirty(cached.entry)))) {
+    const slot = leafOf(k, va);
+    const stale = slot === null || !sameTranslation(slot.peek(), cached.entry, write);
+    return { kind: 'page', page: frameAt(k, cached.entry, va, cached.huge), slot, stale };
+  }
+  const slot = leafOf(k, va);
+  const entry = slot === null ? e.NONE : slot.peek();
+  if (slot === null || !e.pte_hw_present(entry)) return { kind: 'fault', present: false };
+  if (write && !e.pte_write(entry)) return { kind: 'fault', present: true };
+  const used = write ? e.pte_hw_mkdirty(entry) : e.pte_mkyoung(entry);
+  if (used !== entry) k.hardware_sets(slot, used);
+  const huge = slot.table.level === Level.pmd;
+  tlb.fill(va, used, huge, size);
+  return { kind: 'page', page: frameAt(k, entry, va, huge), slot, stale: false };
+}
+
+const sameTranslation = (now: Pte, cached: Pte, write: boolean): boolean =>
+  e.pte_hw_present(now) && e.pte_pfn(now) === e.pte_pfn(cached) && (!write || e.pte_write(now));
+
+/** What the access of `va` depends on and what it changes, for the step that announces it. */
+function touched(k: Kernel, va: Vaddr, write: boolean): { objects: number[]; writes: number } {
+  const size = k.m.HPAGE_PMD_SIZE;
+  const cached = k.m.tlbs[k.task.id]!.lookup(va, size);
+  const objects = [tlbObject(k.task.id)];
+  const slot = leafOf(k, va);
+  if (cached && (!write || (e.pte_write(cached.entry) && e.pte_dirty(cached.entry)))) {
+    const page = frameAt(k, cached.entry, va, cached.huge);
+    objects.push(contentObject(page));
+    // Whether memory has withdrawn the entry decides nothing for the CPU, but for those who watch.
+    if (slot) objects.push(entryObject(slot.table.id, slot.index));
+    if (!slot || !sameTranslation(slot.peek(), cached.entry, write)) objects.push(...whoWithdrew(k, page));
+    // Who looks at the pending flushes is their writer, see tlb_steps.ts.
+    const counters = objects.indexOf(mmCountersObject(k.task.mm.id));
+    return { objects, writes: (write ? 2 : 0) | (counters < 0 ? 0 : 1 << counters) };
+  }
+  if (!slot) return { objects, writes: 0 };
+  objects.push(entryObject(slot.table.id, slot.index));
+  const entry = slot.peek();
+  if (!e.pte_hw_present(entry) || (write && !e.pte_write(entry))) return { objects, writes: 0 };
+  const used = write ? e.pte_hw_mkdirty(entry) : e.pte_mkyoung(entry);
+  objects.push(contentObject(frameAt(k, entry, va, slot.table.level === Level.pmd)));
+  return { objects, writes: 1 | (used === entry ? 0 : 2) | (write ? 4 : 0) };
+}
+
+/** What tells that the one who withdrew an entry still is at it: pages not freed, flushes pending, mmap_sem held. */
+function whoWithdrew(k: Kernel, page: Pfn): number[] {
+  const { id } = k.task.mm;
+  const head = k.m.pfn_valid(page) ? [pageRefObject(k.m.compound_head(page))] : [];
+  return [...head, mmCountersObject(id), mmapSemObject(id)];
+}
+
+/**
+ * One try of a load.
+ * @returns what the page holds, or the fault that the CPU raises
+ */
+export function load(k: Kernel, va: Vaddr, access: Access): Run<Content | Translation> {
+  if (k.m.solo) return done(loadNow(k, va, access));
+  k.task.at = va;
+  return k.stepOn(
+    'load',
+    () => touched(k, va, false).objects,
+    () => touched(k, va, false).writes,
+    () => loadNow(k, va, access),
+  );
+}
+
+function loadNow(k: Kernel, va: Vaddr, access: Access): Content | Translation {
+  const t = translate(k, va, false);
+  if (t.kind === 'fault') return t;
+  const content = k.m.pages.contentOf(t.page);
+  k.m.watch?.({
+    kind: 'load',
+    task: k.task,
+    mm: k.task.mm,
+    va,
+    page: t.page,
+    content,
+    access,
+    stale: t.stale,
+  });
+  return content;
+}
+
+/** One try of a store. */
+export function store(k: Kernel, va: Vaddr, content: Content, access: Access): Run<Translation> {
+  if (k.m.solo) return done(storeNow(k, va, content, access));
+  k.task.at = va;
+  return k.stepOn(
+    'store',
+    () => touched(k, va, true).objects,
+    () => touched(k, va, true).writes,
+    () => storeNow(k, va, content, access),
+  );
+}
+
+function storeNow(k: Kernel, va: Vaddr, content: Content, access: Access): Translation {
+  const t = translate(k, va, true);
+  if (t.kind === 'page') writeContent(k, va, t.page, content, access, t.stale);
+  return t;
+}
+
+/** Puts a store into a page: by the CPU or, for get_user_pages(), through the kernel's own mapping. */
+export function writeContent(
+  k: Kernel,
+  va: Vaddr,
+  page: Pfn,
+  content: Content,
+  access: Access,
+  stale: boolean,
+): void {
+  const was = k.m.pages.contentOf(page);
+  k.m.pages.setContent(page, content);
+  k.m.watch?.({ kind: 'store', task: k.task, mm: k.task.mm, va, page, was, content, access, stale });
+}

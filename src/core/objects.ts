@@ -1,0 +1,67 @@
+/**
+ * Identities of everything that two CPUs can touch at once. A step names the objects that it reads and writes;
+ * steps with nothing in common commute.
+ */
+import type { Pfn } from './units';
+
+const Kind = {
+  spinlock: 0,
+  entry: 1,
+  pageLock: 2,
+  pageRef: 3,
+  pageMap: 4,
+  pageFlags: 5,
+  content: 6,
+  mmap_sem: 7,
+  mmCounters: 8,
+  tlb: 9,
+  userfaultfd: 10,
+  file: 11,
+  swapSlot: 12,
+  ksm: 13,
+  process: 14,
+  semaphore: 15,
+  sleeper: 16,
+  uffdState: 17,
+  tlbBatched: 18,
+  pagevec: 19,
+  descriptors: 20,
+} as const;
+type Kind = (typeof Kind)[keyof typeof Kind];
+
+export const kindNames = Object.keys(Kind) as (keyof typeof Kind)[];
+const KINDS = 32;
+/** Entries of one table lie this far apart from those of the next; tables have at most 512. */
+export const TABLE_STRIDE = 512;
+
+const object = (kind: Kind, id: number): number => id * KINDS + kind;
+export const kindOf = (o: number): keyof typeof Kind => kindNames[o % KINDS] as keyof typeof Kind;
+export const idOf = (o: number): number => Math.floor(o / KINDS);
+
+export const spinlockObject = (lockId: number): number => object(Kind.spinlock, lockId);
+export const entryObject = (tableId: number, index: number): number =>
+  object(Kind.entry, tableId * TABLE_STRIDE + index);
+export const pageLockObject = (page: Pfn): number => object(Kind.pageLock, page);
+export const pageRefObject = (page: Pfn): number => object(Kind.pageRef, page);
+export const pageMapObject = (page: Pfn): number => object(Kind.pageMap, page);
+export const pageFlagsObject = (page: Pfn): number => object(Kind.pageFlags, page);
+export const contentObject = (page: Pfn): number => object(Kind.content, page);
+export const mmapSemObject = (mmId: number): number => object(Kind.mmap_sem, mmId);
+export const mmCountersObject = (mmId: number): number => object(Kind.mmCounters, mmId);
+/** tlb_flush_batched of an mm. */
+export const tlbBatchedObject = (mmId: number): number => object(Kind.tlbBatched, mmId);
+export const tlbObject = (cpu: number): number => object(Kind.tlb, cpu);
+export const userfaultfdObject = (ctxId: number): number => object(Kind.userfaultfd, ctxId);
+/** What a sleeping task looks at to see whether it was woken. */
+export const sleeperObject = (taskId: number): number => object(Kind.sleeper, taskId);
+/** `released` and `mmap_changing` of a userfaultfd, which many ask and few change. */
+export const uffdStateObject = (ctxId: number): number => object(Kind.uffdState, ctxId);
+export const fileObject = (fileId: number): number => object(Kind.file, fileId);
+export const swapSlotObject = (slot: number): number => object(Kind.swapSlot, slot);
+export const ksmObject = object(Kind.ksm, 0);
+/** Pages that one CPU has gathered for the LRU. */
+export const pagevecObject = (taskId: number): number => object(Kind.pagevec, taskId);
+/** Which userfaultfd is open under which name. */
+export const descriptorsObject = object(Kind.descriptors, 0);
+export const processObject = (mmId: number): number => object(Kind.process, mmId);
+export const semaphoreObject = (id: number): number => object(Kind.semaphore, id);

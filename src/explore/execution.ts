@@ -1,0 +1,232 @@
+/** One run of a workload, advanced one step at a time by whoever decides the schedule. */
+import { type Kernel, KernelBug, kindOf, type Machine, must, type Step, type Task } from '../core/index';
+import { type Actor, actorProgram, endOfRun, stepProgram } from '../workload/index';
+import { fingerprint } from './fingerprint';
+import { fresh, type Start } from './start';
+import { observedValue } from './value';
+
+type Program = Iterator<Step, unknown, undefined>;
+
+interface Running {
+  readonly actor: Actor;
+  readonly task: Task;
+  readonly k: Kernel;
+  readonly program: Program;
+  /** The announced step; null when the program has ended or its task is dead. */
+  next: Step | null;
+  /** Of all that it has read since it was last in user mode: equal observations, equal local variables. */
+  observed: number;
+  /** Task.position when it took its last step. */
+  observedAt: number;
+}
+
+/** What one executed step touched, for the order of steps that do not commute. */
+export interface Footprint {
+  /** Objects, those of released locks last. */
+  readonly objects: number[];
+  /** Bit i: objects[i] was written. */
+  readonly writes: number;
+  readonly acquires: boolean;
+  /** From this position on, `objects` are released locks. */
+  readonly releasesFrom: number;
+}
+
+/** Of a step, the locks that it released on its way. */
+export const releasesOf = ({ objects, writes, releasesFrom }: Footprint): Footprint | null =>
+  objects.length === releasesFrom
+    ? null
+    : {
+        objects: objects.slice(releasesFrom),
+        writes: writes >> releasesFrom,
+        acquires: false,
+        releasesFrom: 0,
+      };
+
+export class Execution<Notes extends object> {
+  readonly machine: Machine;
+  readonly notes: Notes;
+  readonly running: Running[];
+  /** Actors by position, in the order in which they took their steps. */
+  readonly schedule: number[] = [];
+  /** How often an actor was stopped that could have gone on. */
+  preemptions = 0;
+  /** Of who touched what in which order: tells a replay that the model has changed since. */
+  checksum = 0x811c9dc5;
+
+  constructor(private readonly start: Start<Notes>) {
+    const { machine, notes } = fresh(start);
+    this.machine = machine;
+    this.notes = notes;
+    machine.solo = false;
+    this.running = start.workload.actors
+      .filter((actor) => start.workload.tasks.has(actor.name))
+      .map((actor) => this.begin(actor));
+  }
+
+  private begin(actor: Actor): Running {
+    const task = must(
+      this.machine.tasks.find((t) => t.name === actor.name),
+      `begin(): no task for actor ${actor.name}`,
+    );
+    const k = new this.start.Kernel(this.machine, task);
+    const program = actorProgram(k, this.start.workload, actor, 'tasks')[Symbol.iterator]();
+    const running: Running = { actor, task, k, program, next: null, observed: 0, observedAt: -1 };
+    advance(running);
+    return running;
+  }
+
+  /** Positions of the actors that can take a step now, in order. */
+  enabled(): number[] {
+    const result: number[] = [];
+    for (let i = 0; i < this.running.length; i++) if (this.canStep(i)) result.push(i);
+    return result;
+  }
+  canStep(position: number): boolean {
+    const next = this.running[position]?.next;
+    return next !== null && next !== undefined && (next.ready === null || next.ready());
+  }
+
+  /** What the announced step of an actor touches; its releases are only known once it has run. */
+  announced(position: number): Footprint | null {
+    const next = this.running[position]!.next;
+    if (next === null) return null;
+    const objects = next.footprint ? [...next.footprint()] : [...next.objects];
+    const writes = next.footprint && next.writesNow ? next.writesNow() : next.writes;
+    return { objects, writes, acquires: next.acquires, releasesFrom: objects.length };
+  }
+
+  /** Lets an actor take its announced step and run up to the next one. */
+  take(position: number): Footprint {
+    const running = this.running[position]!;
+    const announced = must(this.announced(position), 'take(): the actor has ended');
+    const { released } = running.task.pending;
+    released.length = 0;
+    running.task.pending.sharedReleases = 0;
+    this.observe(running, announced.objects);
+    const last = this.schedule.at(-1);
+    if (last !== undefined && last !== position && this.canStep(last)) this.preemptions++;
+    this.schedule.push(position);
+    this.checksum = fold(fold(this.checksum, position), announced.writes);
+    for (const object of announced.objects) this.checksum = fold(this.checksum, object);
+    advance(running);
+    if (released.length === 0) return announced;
+    const releasesFrom = announced.objects.length;
+    let { writes } = announced;
+    const { sharedReleases } = running.task.pending;
+    for (let i = 0; i < released.length; i++) {
+      if (((sharedReleases >> i) & 1) === 0) writes |= 1 << (releasesFrom + i);
+    }
+    return {
+      objects: [...announced.objects, ...released],
+      writes,
+      acquires: announced.acquires,
+      releasesFrom,
+    };
+  }
+
+  /** Remembers what an actor is about to read. In user mode it has no variables but where its program stands. */
+  private observe(running: Running, objects: readonly number[]): void {
+    const { task } = running;
+    const { label, acquires } = task.pending;
+    let hash = isInUserMode(running) ? USER_MODE : running.observed;
+    for (const object of objects) {
+      hash = fold(hash, object);
+      if (learns(label, acquires, object)) hash = fold(hash, observedValue(this.machine, object));
+    }
+    running.observed = hash;
+    running.observedAt = task.position;
+  }
+
+  inUserMode(position: number): boolean {
+    return isInUserMode(this.running[position]!);
+  }
+
+  /** Equal for two runs that have the same future. */
+  fingerprint(): number {
+    const actors = this.running.map((r) => [r.next?.label ?? null, isInUserMode(r) ? 0 : r.observed]);
+    return fingerprint(this.machine, this.notes, actors);
+  }
+
+  /** Actors that wait for something that nobody will give them. Daemons may wait for ever. */
+  stuck(): Running[] {
+    return this.running.filter((r, i) => r.next !== null && !r.actor.daemon && !this.canStep(i));
+  }
+
+  /** When nobody can go on: the `finally` steps, then the exit of every process. */
+  finish(): void {
+    const { machine } = this;
+    for (const { task } of this.stuck()) {
+      machine.watch?.({ kind: 'stuck', task, waitsFor: task.pending.waitsFor });
+    }
+    machine.solo = true;
+    const busy = new Set(this.running.filter((r) => r.next !== null && !r.actor.daemon).map((r) => r.task));
+    for (const step of this.start.workload.finally) {
+      const task = must(
+        machine.tasks.find((t) => t.name === step.actor),
+        `finish(): no task for actor ${step.actor}`,
+      );
+      if (task.dead || busy.has(task)) continue;
+      const k = new this.start.Kernel(machine, task);
+      if (!this.drive(stepProgram(k, this.start.workload, step)[Symbol.iterator](), task)) busy.add(task);
+    }
+    machine.watch?.({ kind: 'quiet' });
+    const last = must(machine.tasks[0], 'finish(): no task');
+    this.drive(endOfRun(new this.start.Kernel(machine, last), this.start.workload)[Symbol.iterator](), last);
+    machine.watch?.({ kind: 'end' });
+  }
+
+  /**
+   * Runs one program to its end while only daemons may run beside it.
+   * @returns false where it waits for ever
+   */
+  private drive(program: Program, task: Task): boolean {
+    for (;;) {
+      const next = advanceProgram(program, task);
+      if (next === null) return true;
+      if (next.ready === null || next.ready()) continue;
+      const daemon = this.running.findIndex((r, i) => r.actor.daemon && r.task !== task && this.canStep(i));
+      if (daemon < 0) {
+        this.machine.watch?.({ kind: 'stuck', task, waitsFor: next.waitsFor });
+        return false;
+      }
+      advance(this.running[daemon]!);
+    }
+  }
+}
+
+const USER_MODE = 0x811c9dc5;
+const userLabels = new Set(['load', 'store', 'read userfaultfd']);
+/** Writes whose writer does not look at what was there. */
+const blind = /^(write$|get_page$|flush |tlb_flush_pending[+-])/;
+
+/** Whether an actor is where it has no variables but where its program stands. */
+function isInUserMode({ next, task, observedAt }: Running): boolean {
+  if (next === null || observedAt !== task.position) return true;
+  return !task.inKernel && userLabels.has(next.label);
+}
+
+/** Whoever takes a lock has found it free; who takes mmap_sem goes on to read the mappings, which change only under it. */
+const learns = (label: string, acquires: boolean, object: number): boolean =>
+  acquires ? kindOf(object) === 'mmap_sem' : !blind.test(label);
+
+/** FNV-1a on whole numbers. */
+const fold = (hash: number, value: number): number => Math.imul(hash ^ value, 0x01000193) >>> 0;
+
+function advance(running: Running): void {
+  running.next = advanceProgram(running.program, running.task);
+}
+
+/** Resumes a program up to its next step. A kernel bug ends the task where it stands. */
+function advanceProgram(program: Program, task: Task): Step | null {
+  if (task.dead) return null;
+  try {
+    const result = program.next();
+    if (!result.done) return result.value;
+    task.done = true;
+    return null;
+  } catch (error) {
+    if (!(error instanceof KernelBug)) throw error;
+    task.dead = true;
+    return null;
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * Every interleaving of a workload, up to the order of steps that commute: source-set dynamic partial-order
+ * reduction (Abdulla, Aronis, Jonsson, Sagonas: "Optimal Dynamic Partial Order Reduction", POPL 2014) with sleep
+ * sets and with states that were seen before (seen.ts). Each execution runs again from the start, because generators
+ * cannot be copied.
+ */
+import { Execution, type Footprint, releasesOf } from './execution';
+import { History, independent } from './history';
+import { addFuture, addStep, type Future, type Seen, stepsOf } from './seen';
+import type { Start } from './start';
+import { standIn, twinsOf } from './symmetry';
+
+export interface ExploreOptions {
+  /** Executions after which the search stops and says so. */
+  maxExecutions: number;
+  /** Steps of one execution after which the search stops and says so. */
+  maxSteps: number;
+}
+
+export const defaultBounds: ExploreOptions = { maxExecutions: 1_000, maxSteps: 1_000_000 };
+
+export interface Explored {
+  /** Runs from the start, to the end or to a state that was seen before. */
+  executions: number;
+  /** Distinct prefixes of schedules that were entered. */
+  states: number;
+  /** False: a bound was hit, `stoppedBy` says which. */
+  complete: boolean;
+  stoppedBy: string | null;
+}
+
+/** One choice along the current execution. */
+interface Choice {
+  /** Actors that could step here; of twins that have not begun, only the first. */
+  readonly enabled: readonly number[];
+  /** Bit i: actor i has taken a step before. */
+  readonly begun: number;
+  /** Actors that must be tried here. */
+  readonly wanted: number[];
+  /** Actors that were tried here, with what their step touched. */
+  readonly tried: Map<number, Footprint>;
+  /** Actors whose step here leads nowhere new, with what it touches. */
+  readonly asleep: Map<number, Footprint>;
+  /** What was found to happen from here on. */
+  future: Future;
+  /** Fingerprint of the state, where one was taken. */
+  readonly state: number | null;
+  taken: number;
+}
+
+type OnEnd<Notes extends object> = (execution: Execution<Notes>) => void;
+
+/**
+ * @param onEnd is called with every execution when it has ended, or has come to a state that was seen before; it may
+ *   read the machine and the notes
+ * @param prefix the steps that every execution begins with; the actors must be able to take them
+ * @param touched learns what each actor touches after that
+ */
+export function explore<Notes extends object>(
+  start: Start<Notes>,
+  onEnd: OnEnd<Notes>,
+  bounds: ExploreOptions = defaultBounds,
+  prefix: readonly number[] = [],
+  touched: Future = new Map(),
+): Explored {
+  return new Search(start, bounds, prefix, touched).run(onEnd);
+}
+
+class Search<Notes extends object> {
+  private readonly path: Choice[] = [];
+  private readonly seen = new Map<number, Seen>();
+  private readonly twins: readonly number[];
+  private readonly result: Explored = { executions: 0, states: 0, complete: true, stoppedBy: null };
+  private history = new History(0);
+
+  constructor(
+    private readonly start: Start<Notes>,
+    private readonly bounds: ExploreOptions,
+    private readonly prefix: readonly number[],
+    private readonly touched: Future,
+  ) {
+    this.twins = twinsOf(start, new Execution(start));
+  }
+
+  run(onEnd: OnEnd<Notes>): Explored {
+    const { result, bounds } = this;
+    do {
+      if (result.executions >= bounds.maxExecutions) return this.cut(`${bounds.maxExecutions} executions`);
+      const execution = new Execution(this.start);
+      for (const actor of this.prefix) execution.take(actor);
+      const ended = this.runOne(execution);
+      if (ended === 'too long') return this.cut(`${bounds.maxSteps} steps in one execution`);
+      if (ended === 'asleep') continue;
+      if (ended === 'end') execution.finish();
+      result.executions++;
+      onEnd(execution);
+    } while (this.backtrack());
+    return result;
+  }
+
+  private cut(stoppedBy: string): Explored {
+    return { ...this.result, complete: false, stoppedBy };
+  }
+
+  /** Replays the choices of `path`, then goes on, adding choices. */
+  private runOne(execution: Execution<Notes>): 'end' | 'asleep' | 'seen' | 'too long' {
+    const { path, bounds } = this;
+    this.history = new History(execution.running.length);
+    let last = this.prefix.at(-1) ?? -1;
+    let begun = this.prefix.reduce((actors, actor) => actors | (1 << actor), 0);
+    for (let depth = 0; ; depth++) {
+      if (depth > bounds.maxSteps) return 'too long';
+      if (depth >= path.length) {
+        const went = this.enter(execution, begun, last);
+        if (went !== 'on') return went;
+      }
+      const choice = path[depth]!;
+      const actor = choice.taken;
+      // The last replayed choice is new as well: it was chosen by backtrack().
+      if (depth >= path.length - 1) this.wantRaces(actor, execution.announced(actor));
+      const step = execution.take(actor);
+      if (depth >= path.length - 1) this.wantRaces(actor, releasesOf(step));
+      this.history.add(actor, step);
+      choice.tried.set(actor, step);
+      addStep(choice.future, actor, step);
+      last = actor;
+      begun |= 1 << actor;
+    }
+  }
+
+  /** A new choice at the end of the path, if the execution goes on from here. */
+  private enter(execution: Execution<Notes>, begun: number, last: number): 'on' | 'end' | 'asleep' | 'seen' {
+    const able = execution.enabled();
+    if (able.length === 0) {
+      // Those who wait for ever have a next step, too, that could have come earlier.
+      const parent = this.path.at(-1);
+      for (let i = 0; i < execution.running.length; i++) {
+        const step = execution.announced(i);
+        this.wantRaces(i, step);
+        if (step && parent) addStep(parent.future, i, step);
+      }
+      return 'end';
+    }
+    const enabled = able.filter(
+      (actor) => standIn(this.twins, (i) => (begun >> i) % 2 === 1, actor) === actor,
+    );
+    const asleep = this.sleepers();
+    // Few states are met twice in the middle of the kernel, where every actor's variables differ.
+    const worthIt = last >= 0 && able.length > 1 && execution.inUserMode(last);
+    const state = worthIt ? execution.fingerprint() : null;
+    if (state !== null && this.comesBack(state, asleep)) return 'seen';
+    const awake = enabled.filter((actor) => !asleep.has(actor));
+    // Go on with the same actor if possible, because a switch needs a reason.
+    const taken = awake.includes(last) ? last : awake[0];
+    if (taken === undefined) return 'asleep';
+    const future: Future = new Map();
+    this.path.push({ enabled, begun, wanted: [taken], tried: new Map(), asleep, future, state, taken });
+    this.result.states++;
+    return 'on';
+  }
+
+  /** Actors whose next step was tried at an earlier choice, and nothing since depends on it. */
+  private sleepers(): Map<number, Footprint> {
+    const asleep = new Map<number, Footprint>();
+    const parent = this.path.at(-1);
+    if (!parent) return asleep;
+    const step = parent.tried.get(parent.taken)!;
+    for (const [actor, footprint] of [...parent.asleep, ...parent.tried]) {
+      if (actor !== parent.taken && independent(footprint, step)) asleep.set(actor, footprint);
+    }
+    return asleep;
+  }
+
+  /** Whether all that can follow was explored before; if so, its races with the steps of this execution are noted. */
+  private comesBack(state: number, asleep: ReadonlyMap<number, Footprint>): boolean {
+    const seen = this.seen.get(state);
+    if (!seen) return false;
+    if (!seen.leftOut.some((actors) => actors.every((actor) => asleep.has(actor)))) return false;
+    for (const { actor, step } of stepsOf(seen.future)) this.wantRaces(actor, step, true);
+    const parent = this.path.at(-1);
+    if (parent) addFuture(parent.future, seen.future);
+    return true;
+  }
+
+  /**
+   * Notes, at every earlier choice that this step of `actor` could have come before, that this is to be tried.
+   * @param isLater other steps come before it, nobody knows which
+   */
+  private wantRaces(actor: number, step: Footprint | null, isLater = false): void {
+    if (!step) return;
+    for (const event of this.history.races(actor, step)) {
+      const choice = this.path[event]!;
+      const first = (a: number): number => standIn(this.twins, (i) => (choice.begun >> i) % 2 === 1, a);
+      const initials = this.history.initials(event, actor, isLater ? null : step).map(first);
+      // Of one who sleeps, only what begins with his own next step was tried elsewhere.
+      const isGuess = isLater && initials.every((i) => choice.asleep.has(i));
+      if (!isGuess && initials.some((i) => choice.wanted.includes(i))) continue;
+      const possible = isGuess ? [] : initials.filter((i) => choice.enabled.includes(i));
+      const add =
+        possible.length > 0
+          ? [possible.includes(first(actor)) ? first(actor) : possible[0]!]
+          : choice.enabled;
+      for (const i of add) if (!choice.wanted.includes(i)) choice.wanted.push(i);
+    }
+  }
+
+  /** Moves on to the deepest choice with something left to try; false when there is none. */
+  private backtrack(): boolean {
+    for (;;) {
+      const choice = this.path.at(-1);
+      if (!choice) return false;
+      const next = choice.wanted.find((actor) => !choice.tried.has(actor) && !choice.asleep.has(actor));
+      if (next !== undefined) {
+        choice.taken = next;
+        return true;
+      }
+      this.leave(choice);
+    }
+  }
+
+  /** A choice with nothing left to try: its state is explored. */
+  private leave(choice: Choice): void {
+    this.path.pop();
+    const parent = this.path.at(-1);
+    if (!parent) addFuture(this.touched, choice.future);
+    if (choice.state === null) {
+      // Nobody else keeps this future: the parent takes it over and adds what it knows itself, which is less.
+      if (parent) {
+        addFuture(choice.future, parent.future);
+        parent.future = choice.future;
+      }
+      return;
+    }
+    if (parent) addFuture(parent.future, choice.future);
+    const before = this.seen.get(choice.state);
+    const leftOut = [[...choice.asleep.keys()], ...(before?.leftOut ?? [])];
+    if (before) addFuture(choice.future, before.future);
+    this.seen.set(choice.state, { future: choice.future, leftOut });
+  }
+}

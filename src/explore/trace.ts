@@ -1,0 +1,48 @@
+/** One run, told: what each actor did, in which function, and what it changed. */
+
+export interface Change {
+  /** For example `pte guest[5]`, `page 1027 flags`, `ptl`, `tlb cpu1`. */
+  readonly object: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+export interface TraceLine {
+  /** Position of the actor among `Trace.actors`. */
+  readonly actor: number;
+  /** Depth of the call chain. */
+  readonly depth: number;
+  /**
+   * `step`: an access to shared state. `call`: a kernel function is entered. `fixture`: a step of the fixture begins
+   * or ends. The rest are what the kernel or the hardware tells.
+   */
+  readonly kind:
+    | 'fixture'
+    | 'call'
+    | 'step'
+    | 'log'
+    | 'fault'
+    | 'signal'
+    | 'event'
+    | 'wake'
+    | 'bug'
+    | 'broken';
+  readonly text: string;
+  readonly changes: readonly Change[];
+}
+
+/** A leaf entry of a region by name. */
+export interface EntryState {
+  readonly where: string;
+  readonly entry: string;
+}
+
+export interface Trace {
+  readonly fixture: string;
+  readonly variant: string;
+  readonly actors: readonly string[];
+  readonly lines: readonly TraceLine[];
+  /** Entries of the regions before the tasks began and after they ended; runs of equal entries are one. */
+  readonly before: readonly EntryState[];
+  readonly after: readonly EntryState[];
+}

@@ -1,0 +1,96 @@
+/** What an actor learns when it touches an object, as one number. */
+import { idOf, kindOf, type Machine, PG_head, TABLE_STRIDE, type Table } from '../core/index';
+import { fingerprint } from './fingerprint';
+
+const PRIME = 0x01000193;
+const mix = (hash: number, value: number): number =>
+  Math.imul(hash ^ (value | 0) ^ ((value / 0x100000000) | 0), PRIME);
+
+/** Tables by id; a machine never gives an id twice. */
+const tables = new WeakMap<Machine, Map<number, Table>>();
+
+function tableOf(m: Machine, id: number): Table | undefined {
+  let known = tables.get(m);
+  if (!known) tables.set(m, (known = new Map()));
+  const found = known.get(id);
+  if (found) return found;
+  const remember = (table: Table): void => {
+    known.set(table.id, table);
+    for (const child of table.child.values()) remember(child);
+  };
+  for (const mm of m.mms) remember(mm.pgd);
+  return known.get(id);
+}
+
+export function observedValue(m: Machine, object: number): number {
+  const id = idOf(object);
+  switch (kindOf(object)) {
+    case 'entry':
+      return tableOf(m, Math.floor(id / TABLE_STRIDE))?.entries[id % TABLE_STRIDE] ?? 0;
+    case 'pageRef':
+    case 'pageMap':
+    case 'pageFlags':
+    case 'pageLock':
+    case 'content':
+      return pageValue(m, id);
+    case 'mmCounters': {
+      const mm = m.mm(id);
+      return mm.tlb_flush_pending;
+    }
+    case 'tlbBatched':
+      return Number(m.mm(id).tlb_flush_batched);
+    case 'spinlock':
+      // Whoever takes a lock has found it free.
+      return 0;
+    case 'mmap_sem': {
+      const mm = m.mms[id];
+      // Whoever holds it reads the mappings, which change only under it.
+      return mm ? fingerprint(mm.mmap.map((v) => [v.vm_start, v.vm_end, v.vm_flags, v.vm_page_prot])) : 0;
+    }
+    case 'tlb':
+      return fingerprint(m.tlbs[id]);
+    case 'userfaultfd':
+      return fingerprint(
+        m.ctxs[id]?.fault_pending,
+        m.ctxs[id]?.fault,
+        m.ctxs[id]?.events,
+        m.ctxs[id]?.released,
+        m.ctxs[id]?.mmap_changing,
+      );
+    case 'swapSlot':
+      return fingerprint(m.swap);
+    case 'file':
+      return fingerprint(m.files[id]);
+    case 'ksm':
+      return fingerprint(m.ksm);
+    case 'uffdState':
+      return Number(m.ctxs[id]?.released) * 2 + Number(m.ctxs[id]?.mmap_changing);
+    case 'sleeper':
+      return 0;
+    case 'pagevec':
+      return fingerprint(m.tasks[id]?.lruPvec);
+    case 'descriptors':
+      return fingerprint([...m.user.uffds].map(([name, ctx]) => [name, ctx.id]));
+    case 'process':
+    case 'semaphore':
+      return m.semaphores[id] ?? 0;
+  }
+}
+
+function pageValue(m: Machine, page: number): number {
+  const { pages } = m;
+  if (page >= pages.count) return 0;
+  let hash = mix(pages.refcount[page]!, pages.flags[page]!);
+  const last = pages.flags[page]! & PG_head ? page + m.HPAGE_PMD_NR : page + 1;
+  for (let p = page; p < last; p++) hash = mix(mix(hash, pages.mapcount[p]!), pages.content[p]!);
+  for (const column of [
+    pages.compound_mapcount,
+    pages.mapping,
+    pages.mappingId,
+    pages.private,
+    pages.lockOwner,
+  ]) {
+    hash = mix(hash, column[page]!);
+  }
+  return hash;
+}

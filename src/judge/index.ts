@@ -1,0 +1,6 @@
+export type { Invariant } from './invariant';
+export { invariants } from './invariants/index';
+export { begin, judge } from './judge';
+export type { Notes } from './notes';
+export { observer } from './observer';
+export * from './verdict';

@@ -1,0 +1,17 @@
+import { invariant } from '../invariant';
+
+export default invariant({
+  id: 'locks-released',
+  class: 'kernel-integrity',
+  says: 'A system call returns with no lock held.',
+  source: 'kernel/locking/lockdep.c:lockdep_sys_exit()',
+  at: 'return',
+  check(h, m) {
+    const { task } = h;
+    const spin = task.spinlocks.at(-1);
+    if (spin) return `${h.name} returned with ${spin.name} held`;
+    if (task.pageLocks.length > 0) return `${h.name} returned with page ${task.pageLocks[0]} locked`;
+    const held = m.mms.find((mm) => mm.mmap_sem.writer === task.id || mm.mmap_sem.readers.includes(task.id));
+    return held ? `${h.name} returned with mmap_sem held` : null;
+  },
+});

@@ -1,0 +1,9 @@
+import { entry as e, type Machine, type Mm } from '../core/index';
+import { leafAt, presentLeaf } from './world';
+
+/** Bit 55 of pagemap as the entry has it; null where nothing is mapped or kept for the address. */
+export function softDirtyAt(m: Machine, mm: Mm, va: number): boolean | null {
+  const leaf = leafAt(m, mm, va);
+  if (!leaf || e.pte_none(leaf.entry)) return null;
+  return presentLeaf(leaf) ? e.pte_soft_dirty(leaf.entry) : e.pte_swp_soft_dirty(leaf.entry);
+}

@@ -1,0 +1,57 @@
+/** On how much a kernel and the model agree, and where they do not. */
+import type { Figures, Judged, KernelAgreement } from '../conform/agree';
+import type { KernelRun, ObservedRun } from '../conform/observation';
+import { paint, type Screen, TIED, wrap } from './screen';
+
+const MOST_BEFORE = 30;
+
+export function renderAgreement(run: KernelRun, agreement: KernelAgreement, screen: Screen): string {
+  const colors = paint(screen);
+  const lines = [colors.bold(`Linux ${run.features.release}, ${run.machine}, against ${agreement.variant}`)];
+  for (const one of agreement.fixtures) {
+    const real = run.runs.find(({ fixture }) => fixture === one.fixture)!;
+    const text = disagreementLines(one, real);
+    if (text.length === 0) continue;
+    lines.push('', colors.bold(one.fixture));
+    for (const line of text) lines.push(...indented(line, screen));
+  }
+  lines.push('', ...wrap(figuresText(agreement.figures, run.features.release), screen.width));
+  for (const line of run.garbage) lines.push(...wrap(`garbage from the agent: ${line}`, screen.width, 2));
+  return `${lines.join('\n')}\n`;
+}
+
+function disagreementLines({ first, explained, cut }: Judged, real: ObservedRun): string[] {
+  const lines: string[] = [];
+  if (first) {
+    const step = (at: number): string => {
+      const one = real.observations[at];
+      return one ? `${one.actor}: ${real.steps[one.step]?.text ?? one.step}` : 'its end';
+    };
+    const before = real.observations.slice(0, first.at).map((_, at) => step(at));
+    if (before.length > MOST_BEFORE) lines.push(`${before.length - MOST_BEFORE} steps, and then`);
+    lines.push(...before.slice(-MOST_BEFORE), `${step(first.at)}  <- here`);
+    for (const { about, real: kernel, model } of first.differences) {
+      lines.push(`  ${about}`, `    kernel: ${kernel}`, `    model:  ${model}`);
+    }
+    lines.push(explained === null ? '  unexplained' : `  explained: ${explained}`);
+  }
+  if (cut !== null) lines.push(`not compared to its end: ${cut}`);
+  return lines;
+}
+
+export function figuresText(figures: Figures, release: string): string {
+  const { fixtures, agreed, explained, disagreed, cut, observations, observationsAgreed } = figures;
+  const parts = [
+    `${fixtures} fixtures compared with ${release}: ${agreed} agree`,
+    ...(explained > 0 ? [`${explained} differ for a known reason`] : []),
+    `${disagreed} disagree`,
+    ...(cut > 0 ? [`${cut} could not be compared to their end`] : []),
+  ];
+  return `${parts.join(', ')}. ${observationsAgreed} of ${observations} observations agree.`;
+}
+
+/** Below the name of the fixture; what a line is indented by itself stays. */
+function indented(line: string, screen: Screen): string[] {
+  const spaces = 2 + /^ */.exec(line)![0].length;
+  return wrap(TIED.repeat(spaces) + line.trimStart(), screen.width, spaces + 4);
+}

@@ -1,0 +1,96 @@
+/** One run, drawn as kernel changelogs draw a race. */
+import type { EntryState, Trace } from '../explore/index';
+import { fold } from './fold';
+import { drawLanes } from './lanes';
+import { columns, indent, pad, paint, type Screen, wrap } from './screen';
+
+export interface TraceScreen extends Screen {
+  /** Steps that changed nothing are drawn as well. */
+  readonly full: boolean;
+}
+
+/** Arguments of `faultline replay` that make the same run again. */
+export interface Replay {
+  readonly fixture: string;
+  readonly variant: string;
+  readonly token: string;
+}
+
+/** The run, the entries before and after it, and how to see it again. */
+export function renderTrace(trace: Trace, replay: Replay, screen: TraceScreen): string {
+  const { lines, hidden } = screen.full ? { lines: trace.lines, hidden: 0 } : fold(trace.lines);
+  const parts = [
+    entries('entries before', trace.before, screen),
+    drawLanes(trace, lines, screen, screen.full),
+    entries('entries after', trace.after, screen),
+    hidden > 0
+      ? wrap(`${hidden} steps that changed nothing are folded; --full shows them.`, screen.width)
+      : [],
+    [replayLine(replay)],
+  ];
+  return `${parts
+    .filter((part) => part.length > 0)
+    .map((part) => part.join('\n'))
+    .join('\n\n')}\n`;
+}
+
+/** Never broken into lines, so that it can be copied. */
+export const replayLine = ({ fixture, variant, token }: Replay): string =>
+  `replay: faultline replay ${shellWord(fixture)} ${shellWord(variant)} ${shellWord(token)}`;
+
+const shellWord = (text: string): string =>
+  /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+
+function entries(title: string, states: readonly EntryState[], screen: Screen): string[] {
+  if (states.length === 0) return [];
+  const where = Math.min(Math.max(...states.map((s) => columns(s.where))), Math.floor(screen.width / 2));
+  const lines = states.flatMap((s) =>
+    indent(wrap(`${pad(s.where, where)}  ${s.entry}`, screen.width - 2, where + 2), 2),
+  );
+  return [paint(screen).bold(title), ...lines];
+}
+
+/** What stands above a run: the question, the answer, and what was seen. */
+export interface Heading {
+  readonly fixture: string;
+  readonly variant: string;
+  readonly asks: string;
+  /** The verdict as a sentence. */
+  readonly verdict: string;
+  /** What a real kernel did on the same workload; missing where none ran it. */
+  readonly observed?: { readonly outcome: string; readonly agreement: string; readonly why: string | null };
+  /** What people said of the variant, of whatever workload. */
+  readonly reported?: readonly { readonly outcome: string; readonly by: string; readonly note: string }[];
+  /** The broken invariant, if the run shows one. */
+  readonly broken: { readonly invariant: string; readonly class: string; readonly saw: string } | null;
+}
+
+/** What was observed and what was reported, each marked as such: neither is the verdict. */
+function saidOutside({ observed, reported = [] }: Heading, screen: Screen): string[] {
+  const lines = reported.map(({ outcome, by, note }) => {
+    const source = by === '' ? '' : ` by ${by}`;
+    return `reported ${outcome}${source}: ${note}`;
+  });
+  if (observed) {
+    const { outcome, agreement, why } = observed;
+    lines.unshift(`observed on a real kernel: ${outcome}; ${agreement}${why === null ? '' : `. ${why}`}`);
+  }
+  return lines.flatMap((line) => wrap(line, screen.width, 9));
+}
+
+export function renderHeading(heading: Heading, screen: Screen): string {
+  const color = paint(screen);
+  const lines = [
+    ...wrap(`fixture  ${heading.fixture}`, screen.width, 9),
+    ...indent(wrap(heading.asks, screen.width - 9), 9),
+    ...wrap(`variant  ${heading.variant}`, screen.width, 9),
+    ...wrap(`verdict  ${heading.verdict}`, screen.width, 9),
+    ...saidOutside(heading, screen),
+  ];
+  if (heading.broken) {
+    const { invariant, class: kind, saw } = heading.broken;
+    lines.push(...wrap(`broken   ${invariant} (${kind})`, screen.width, 9).map(color.red));
+    lines.push(...indent(wrap(saw, screen.width - 9), 9));
+  }
+  return `${lines.join('\n')}\n`;
+}

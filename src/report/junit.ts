@@ -1,0 +1,65 @@
+/** The comparison as JUnit XML: a suite per variant, a case per fixture. */
+import type { Comparison } from '../compare/comparison';
+import type { Verdict } from '../judge/index';
+import { verdictAt } from './review';
+import { brokenOf, verdictSentence } from './words';
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 has no place for them
+const forbidden = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
+
+export const xmlText = (text: string): string =>
+  text
+    .replace(forbidden, '')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+
+type Outcome = 'passed' | 'failure' | 'error' | 'skipped';
+
+/** What proves nothing is an error, not a failure of the proposal. */
+const outcomes: Record<Verdict['kind'], Outcome> = {
+  breaks: 'failure',
+  survives: 'passed',
+  closed: 'passed',
+  'cut-short': 'error',
+  'does-not-build': 'error',
+  'not-applicable': 'skipped',
+};
+
+const outcomeAt = (verdict: Verdict | undefined): Outcome => (verdict ? outcomes[verdict.kind] : 'skipped');
+
+export function renderJunit(comparison: Comparison): string {
+  const { variants, fixtures, cells } = comparison;
+  const all = cells.map(({ verdict }) => outcomes[verdict.kind]);
+  const missing = variants.length * fixtures.length - cells.length;
+  const lines = [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites name="faultline" ${counts([...all, ...new Array<Outcome>(missing).fill('skipped')])}>`,
+  ];
+  for (const { id: variant } of variants) {
+    const verdicts = fixtures.map(({ id }) => verdictAt(comparison, id, variant));
+    lines.push(`  <testsuite name="${xmlText(variant)}" ${counts(verdicts.map(outcomeAt))}>`);
+    fixtures.forEach(({ id }, i) => {
+      lines.push(...caseLines(variant, id, verdicts[i]));
+    });
+    lines.push('  </testsuite>');
+  }
+  return `${[...lines, '</testsuites>'].join('\n')}\n`;
+}
+
+function counts(all: readonly Outcome[]): string {
+  const of = (outcome: Outcome): number => all.filter((one) => one === outcome).length;
+  return `tests="${all.length}" failures="${of('failure')}" errors="${of('error')}" skipped="${of('skipped')}"`;
+}
+
+function caseLines(variant: string, fixture: string, verdict: Verdict | undefined): string[] {
+  const head = `    <testcase classname="${xmlText(variant)}" name="${xmlText(fixture)}"`;
+  const outcome = outcomeAt(verdict);
+  if (outcome === 'passed') return [`${head}/>`];
+  const message = xmlText(verdict ? verdictSentence(verdict) : 'not run: interrupted before');
+  const type = outcome === 'skipped' ? '' : ` type="${verdict!.kind}"`;
+  const saw = verdict ? brokenOf(verdict).map((one) => `${one.invariant} (${one.class}): ${one.saw}`) : [];
+  const body = saw.length > 0 ? `>${xmlText(saw.join('\n'))}</${outcome}>` : '/>';
+  return [`${head}>`, `      <${outcome}${type} message="${message}"${body}`, '    </testcase>'];
+}

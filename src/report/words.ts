@@ -1,0 +1,72 @@
+/** The words of every report, one per idea, with their explanation. */
+import type { Broken, InvariantClass, Verdict, VerdictKind } from '../judge/index';
+
+interface Word {
+  readonly word: string;
+  readonly means: string;
+}
+
+/** A class that is added does not compile until it has a word. */
+export const classWords: Record<InvariantClass, Word> = {
+  'sigbus-loop': {
+    word: 'SIGBUS',
+    means: 'a thread gets SIGBUS although its fault was resolved, faults without end, or is never woken',
+  },
+  'unsafe-write': { word: 'unsafe', means: 'a store lands where it must not' },
+  'lost-event': {
+    word: 'lost-ev',
+    means: 'a store to a protected page without an event, or protection that went away',
+  },
+  'lost-tracking': { word: 'lost-tr', means: 'dirty, soft-dirty or write-notify tracking misses a store' },
+  'kernel-integrity': {
+    word: 'kernel',
+    means: 'counts, locks, a deadlock, BUG_ON or an entry that was not looked at again',
+  },
+  spurious: { word: 'spurious', means: 'an event, fault or mark for something that did not happen' },
+};
+
+export const classes = Object.keys(classWords) as InvariantClass[];
+
+export const verdictWords: Record<Exclude<VerdictKind, 'breaks'>, Word> = {
+  survives: { word: 'survives', means: 'the window was entered, every order was tried, nothing broke' },
+  closed: { word: 'closed', means: 'no order of steps enters the window any more' },
+  'cut-short': { word: 'cut', means: 'the search was stopped by its bound: proves nothing' },
+  'does-not-build': { word: 'no build', means: 'does not compile as posted' },
+  'not-applicable': { word: 'n/a', means: 'this kernel cannot run the fixture' },
+};
+
+export const notRun: Word = { word: '-', means: 'was not run: interrupted before' };
+
+export const brokenOf = (verdict: Verdict): readonly Broken[] => ('broken' in verdict ? verdict.broken : []);
+
+/** The classes among broken invariants, in the order of the table's columns. */
+export const classesOf = (broken: readonly Broken[]): InvariantClass[] =>
+  classes.filter((one) => broken.some((b) => b.class === one));
+
+/** `SIGBUS+unsafe`, `survives`, `survives*` where something spurious was seen, `closed`, ... */
+export function cellWord(verdict: Verdict | undefined): string {
+  if (!verdict) return notRun.word;
+  const found = classesOf(brokenOf(verdict));
+  const breaking = found.filter((one) => one !== 'spurious');
+  if (breaking.length > 0) return breaking.map((one) => classWords[one].word).join('+');
+  if (verdict.kind === 'breaks') return classWords.spurious.word;
+  return verdictWords[verdict.kind].word + (found.includes('spurious') ? '*' : '');
+}
+
+/** A sentence for the verdict of one cell. */
+export function verdictSentence(verdict: Verdict): string {
+  switch (verdict.kind) {
+    case 'breaks':
+      return `breaks: ${verdict.broken.map((b) => b.invariant).join(', ')}`;
+    case 'survives':
+      return 'survives: the window was entered and nothing broke';
+    case 'closed':
+      return `closed: no order of steps reaches ${verdict.missing.join(', ')}`;
+    case 'cut-short':
+      return `cut short: stopped by ${verdict.explored.stoppedBy ?? 'its bound'}; proves nothing`;
+    case 'does-not-build':
+      return `does not build: ${verdict.defects.join('; ')}`;
+    case 'not-applicable':
+      return `not applicable: ${verdict.reason}`;
+  }
+}

@@ -1,0 +1,65 @@
+import { defineVariant, entry as e, flags, NO_PAGE, type Pte, type Vma } from '../core';
+
+const { VM_FAULT_WRITE, VM_SHARED, VM_UFFD_WP, VM_WRITE } = flags;
+
+const userfaultfd_pte_wp = (vma: Vma, pte: Pte): boolean =>
+  (vma.vm_flags & VM_UFFD_WP) !== 0 && e.pte_uffd_wp(pte);
+
+const isSharedWritable = (vma: Vma): boolean =>
+  (vma.vm_flags & (VM_WRITE | VM_SHARED)) === (VM_WRITE | VM_SHARED);
+
+/** A write fault in an armed mapping flushes its page first if somebody's flush is still to come. */
+export default defineVariant({
+  meta: {
+    id: 'linux-5.12',
+    kind: 'kernel',
+    title: 'Linux 5.12: a write fault flushes first where a protection change has not yet',
+    author: 'Nadav Amit',
+    subject: 'mm/userfaultfd: fix memory corruption due to writeprotect',
+    messageId: '',
+    date: '2021-04-25',
+    base: 'linux-5.9',
+    supersedes: ['wp-under-write-lock', 'wrprotect-flush-counter'],
+    touches: ['mm/memory.c:do_wp_page'],
+    commits: ['6ce64428d620 ("mm/userfaultfd: fix memory corruption due to writeprotect")'],
+    reported: [{ outcome: 'merged', by: '', note: 'in Linux 5.12, and in 5.10 and 5.11 stable' }],
+    builds: true,
+  },
+  kernel: {
+    *do_wp_page(k, vmf) {
+      const { vma } = vmf;
+      if (userfaultfd_pte_wp(vma, vmf.orig_pte)) {
+        yield* k.pte_unmap_unlock(vmf.pte!);
+        return yield* k.handle_userfault(vmf, VM_UFFD_WP);
+      }
+      // The entry may have lost RW a moment ago, and other CPUs may still write through it.
+      if (vma.vm_flags & VM_UFFD_WP && (yield* k.mm_tlb_flush_pending(vma.vm_mm))) {
+        yield* k.flush_tlb_page(vma.vm_mm, vmf.address);
+      }
+      vmf.page = k.vm_normal_page(vma, vmf.address, vmf.orig_pte) ?? NO_PAGE;
+      const { page } = vmf;
+      if (page === NO_PAGE) {
+        if (isSharedWritable(vma)) return yield* k.wp_pfn_shared(vmf);
+        yield* k.pte_unmap_unlock(vmf.pte!);
+        return yield* k.wp_page_copy(vmf);
+      }
+      if (k.PageAnon(page)) {
+        const mayReuse = !k.PageKsm(page) && (yield* k.page_count(page)) === 1;
+        if (mayReuse && (yield* k.trylock_page(page))) {
+          const isOurs =
+            !k.PageKsm(page) && (yield* k.page_mapcount(page)) === 1 && (yield* k.page_count(page)) === 1;
+          yield* k.unlock_page(page);
+          if (isOurs) {
+            yield* k.wp_page_reuse(vmf);
+            return VM_FAULT_WRITE;
+          }
+        }
+      } else if (isSharedWritable(vma)) {
+        return yield* k.wp_page_shared(vmf);
+      }
+      yield* k.get_page(page);
+      yield* k.pte_unmap_unlock(vmf.pte!);
+      return yield* k.wp_page_copy(vmf);
+    },
+  },
+});

@@ -1,0 +1,94 @@
+/** khugepaged: copies pages that are shared after a fork as well; asks for marks twice. */
+import {
+  entry as e,
+  type Kernel,
+  type KRun,
+  type mainline,
+  type Pfn,
+  pfn,
+  type VariantKernel,
+  type Vma,
+} from '../../core';
+
+type Counted = mainline.Scanned & { shared?: number };
+
+/** max_ptes_shared is half of them; MADV_COLLAPSE does not mind. */
+function* sharedTooMany(k: Kernel, page: Pfn, scanned: Counted): KRun<boolean> {
+  if ((yield* k.page_mapcount(page)) <= 1) return false;
+  scanned.shared = (scanned.shared ?? 0) + 1;
+  return !scanned.forced && scanned.shared > k.m.HPAGE_PMD_NR / 2;
+}
+
+/** Nobody but mappings and the swap cache has a reference. */
+function* is_refcount_suitable(k: Kernel, page: Pfn): KRun<boolean> {
+  const cached = (yield* k.PageSwapCache(page)) ? 1 : 0;
+  return (yield* k.page_count(page)) === (yield* k.page_mapcount(page)) + cached;
+}
+
+const isEmpty = (k: Kernel, pteval: ReturnType<typeof e.pte_mkold>): boolean =>
+  e.pte_none(pteval) || (e.pte_present(pteval) && k.is_zero_pfn(e.pte_pfn(pteval)));
+
+export const khugepaged: VariantKernel = {
+  *khugepaged_scan_pte(k, vma, address, pteval, scanned: Counted) {
+    if (e.is_swap_pte(pteval)) {
+      const isOver = ++scanned.unmapped > k.m.HPAGE_PMD_NR / 8 && !scanned.forced;
+      if (isOver) return 'exceed_swap_pte';
+      return e.pte_swp_uffd_wp(pteval) ? 'pte_uffd_wp' : 'succeed';
+    }
+    if (isEmpty(k, pteval)) return k.noneTooMany(vma, scanned) ? 'exceed_none_pte' : 'succeed';
+    if (e.pte_uffd_wp(pteval)) return 'pte_uffd_wp';
+    if (e.pte_write(pteval)) scanned.writable = true;
+    const page = k.vm_normal_page(vma, address, pteval);
+    if (page === null) return 'page_null';
+    if (yield* sharedTooMany(k, page, scanned)) return 'page_count';
+    if (k.PageTransCompound(page)) return 'page_compound';
+    if (!(yield* k.PageLRU(page))) return 'page_lru';
+    if (k.PageLocked(page)) return 'page_lock';
+    if (!k.PageAnon(page)) return 'page_anon';
+    if (!(yield* is_refcount_suitable(k, page))) return 'page_count';
+    if (e.pte_young(pteval) || (yield* k.isReferenced(page))) scanned.referenced++;
+    return 'succeed';
+  },
+
+  *collapse_isolate_pte(k, vma: Vma, pte, scanned: Counted, taken) {
+    const pteval = yield* k.pte_get(pte);
+    if (isEmpty(k, pteval)) return k.noneTooMany(vma, scanned) ? 'exceed_none_pte' : 'succeed';
+    if (!e.pte_present(pteval)) return 'pte_non_present';
+    if (e.pte_uffd_wp(pteval)) return 'pte_uffd_wp';
+    const page = k.vm_normal_page(vma, pte.va, pteval);
+    if (page === null) return 'page_null';
+    k.VM_BUG_ON(!k.PageAnon(page), 'mm/khugepaged.c:__collapse_huge_page_isolate(): not anonymous');
+    if (yield* sharedTooMany(k, page, scanned)) return 'page_count';
+    if (k.PageTransCompound(page)) return 'page_compound';
+    if (!(yield* k.trylock_page(page))) return 'page_lock';
+    const isAlone = yield* is_refcount_suitable(k, page);
+    if (!isAlone || !(yield* k.isolate_lru_page(page))) {
+      yield* k.unlock_page(page);
+      return isAlone ? 'del_page_lru' : 'page_count';
+    }
+    taken.push(page);
+    if (e.pte_write(pteval)) scanned.writable = true;
+    if (e.pte_young(pteval) || (yield* k.isReferenced(page))) scanned.referenced++;
+    return 'succeed';
+  },
+
+  *__collapse_huge_page_copy(k, first, new_page) {
+    const ptl = k.pte_lockptr(first);
+    for (let i = 0; i < k.m.HPAGE_PMD_NR; i++) {
+      const pte = first.at(i);
+      const pteval = yield* k.pte_get(pte);
+      if (e.pte_none(pteval)) continue;
+      const src_page = e.pte_pfn(pteval);
+      const isZero = k.is_zero_pfn(src_page);
+      if (!isZero) {
+        yield* k.copy_page(src_page, pfn(new_page + i), pte.va);
+        yield* k.release_pte_page(src_page);
+      }
+      yield* k.spin_lock(ptl);
+      yield* k.set_pte_at(pte, e.NONE);
+      if (!isZero) yield* k.page_remove_rmap(src_page, false);
+      yield* k.spin_unlock(ptl);
+      if (!isZero) yield* k.free_page_and_swap_cache(src_page);
+    }
+  },
+};

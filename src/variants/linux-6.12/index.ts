@@ -1,0 +1,66 @@
+import { defineVariant, entry as e, mainline } from '../../core';
+import { memory } from './memory';
+import { mprotect } from './mprotect';
+import { userfaultfd } from './userfaultfd';
+
+/** Un-protecting gives RW back; write-protection of what is not there yet, and without asking anybody. */
+export default defineVariant({
+  meta: {
+    id: 'linux-6.12',
+    kind: 'kernel',
+    title: 'Linux 6.12 LTS: un-protecting restores RW; asynchronous write-protection',
+    author: 'David Hildenbrand, Peter Xu and others',
+    subject: 'Linux 6.12',
+    messageId: '',
+    date: '2024-11-17',
+    base: 'linux-6.1',
+    supersedes: [],
+    touches: [
+      'mm/madvise.c:madvise_remove',
+      'mm/memory.c:do_wp_page',
+      'mm/memory.c:wp_huge_pmd',
+      'mm/memory.c:do_anonymous_page',
+      'mm/memory.c:do_swap_page',
+      'mm/memory.c:do_numa_page',
+      'mm/huge_memory.c:do_huge_pmd_numa_page',
+      'mm/ksm.c:break_ksm',
+      'mm/mprotect.c:change_pte_range',
+      'mm/mprotect.c:change_pmd_range',
+      'mm/mprotect.c:change_protection_range',
+      'mm/huge_memory.c:change_huge_pmd',
+      'fs/userfaultfd.c:userfaultfd_api',
+      'mm/userfaultfd.c:mwriteprotect_range',
+      'fs/userfaultfd.c:userfaultfd_unregister',
+      'fs/userfaultfd.c:userfaultfd_release',
+      'mm/userfaultfd.c:mcopy_atomic_pte',
+      'mm/huge_memory.c:__split_huge_pmd_locked',
+    ],
+    commits: [
+      'e833bc503405 ("mm/thp: re-apply mkdirty for small pages after split")',
+      '6a56ccbcf6c6 ("mm/autonuma: use can_change_(pte|pmd)_writable() to replace savedwrite")',
+      '7ea7e333842e ("mm/mprotect: allow clean exclusive anon pages to be writable")',
+      '6cce3314b928 ("mm/ksm: fix KSM COW breaking with userfaultfd-wp via FAULT_FLAG_UNSHARE")',
+      'f1eb1bacfba9 ("mm/uffd: always wr-protect pte in pte|pmd_mkuffd_wp()")',
+      '931298e103c2 ("mm/userfaultfd: rely on vma->vm_page_prot in uffd_wp_range()")',
+      'a1b92a3f1498 ("mm/userfaultfd: support WP on multiple VMAs")',
+      'e8e17ee90eaf ("mm: drop the assumption that VM_SHARED always implies writable")',
+      '2bad466cc9d9 ("mm/uffd: UFFD_FEATURE_WP_UNPOPULATED")',
+      'd61ea1cb0095 ("userfaultfd: UFFD_FEATURE_WP_ASYNC")',
+    ],
+    reported: [],
+    builds: true,
+    notes: ['with what 6.12.y took over later'],
+  },
+  kernel: {
+    ...memory,
+    ...mprotect,
+    ...userfaultfd,
+
+    /** Keeps the mark as before, and D; on x86 that sets soft-dirty, too. */
+    split_huge_pmd_pte(k, vma, old_pmd, i) {
+      const entry = mainline.split_huge_pmd_pte(k, vma, old_pmd, i);
+      const marked = e.pmd_uffd_wp(old_pmd) ? e.pte_mkuffd_wp(entry) : entry;
+      return e.pmd_dirty(old_pmd) ? e.pte_mkdirty(marked) : marked;
+    },
+  },
+});

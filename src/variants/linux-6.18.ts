@@ -1,0 +1,179 @@
+import {
+  defineVariant,
+  entry as e,
+  entryObject,
+  flags,
+  type Kernel,
+  type KRun,
+  mainline,
+  NO_PAGE,
+  PAGE_SIZE,
+  type Pfn,
+  type Pte,
+  type Vma,
+} from '../core';
+
+const { EINVAL, FAULT_FLAG_UNSHARE, VM_FAULT_FALLBACK, VM_FAULT_WRITE, VM_SHARED, VM_UFFD_WP } = flags;
+const { UFFD_FEATURE_WP_ASYNC } = mainline;
+
+const userfaultfd_pte_wp = (vma: Vma, pte: Pte): boolean =>
+  (vma.vm_flags & VM_UFFD_WP) !== 0 && e.pte_uffd_wp(pte);
+
+const userfaultfd_wp_async = (vma: Vma): boolean =>
+  ((vma.vm_userfaultfd_ctx?.features ?? 0) & UFFD_FEATURE_WP_ASYNC) !== 0;
+
+/** folio_maybe_mapped_shared(), by walking: the kernel keeps the mms that map a huge page in it. */
+function* isMappedElsewhere(k: Kernel, head: Pfn, vma: Vma): KRun<boolean> {
+  const leaves = () => k.rmap_walk(head).map(({ slot }) => entryObject(slot.table.id, slot.index));
+  return yield* k.stepOn('mapped elsewhere?', leaves, 0, () =>
+    k.rmap_walk(head).some(({ mm, slot, huge }) => {
+      const entry = slot.peek();
+      // A huge entry that is being split has P cleared and is a mapping all the same.
+      const isLeaf = huge ? e.pmd_present(entry) : e.pte_present(entry);
+      const page = e.pte_pfn(entry);
+      return mm !== vma.vm_mm && isLeaf && k.m.pfn_valid(page) && k.m.compound_head(page) === head;
+    }),
+  );
+}
+
+/** A huge page is ours if no other process maps any of it and nobody but its mappings has a reference. */
+function* reusesLargeFolio(k: Kernel, page: Pfn, vma: Vma): KRun<boolean> {
+  const head = k.m.compound_head(page);
+  const mapcount = yield* k.changelessMapcount('large_mapcount', head, () => k.mappingsOf(head));
+  if (mapcount <= 1 || (yield* isMappedElsewhere(k, head, vma))) return false;
+  return mapcount === (yield* k.page_count(head));
+}
+
+function* wp_can_reuse_anon_folio(k: Kernel, page: Pfn, vma: Vma): KRun<boolean> {
+  if (k.PageTransCompound(page)) return yield* reusesLargeFolio(k, page, vma);
+  if (k.PageKsm(page) || (yield* k.page_count(page)) > 3) return false;
+  if (!(yield* k.PageLRU(page))) yield* k.lru_add_drain();
+  if ((yield* k.page_count(page)) > 1 + ((yield* k.PageSwapCache(page)) ? 1 : 0)) return false;
+  if (!(yield* k.trylock_page(page))) return false;
+  if (yield* k.PageSwapCache(page)) yield* k.try_to_free_swap(page);
+  const isOurs = !k.PageKsm(page) && (yield* k.page_count(page)) === 1;
+  if (isOurs) yield* k.page_move_anon_rmap(page, vma);
+  yield* k.unlock_page(page);
+  return isOurs;
+}
+
+/** A write to the huge zero page gets a huge page again, and parts of a huge page may be used again. */
+export default defineVariant({
+  meta: {
+    id: 'linux-6.18',
+    kind: 'kernel',
+    title: 'Linux 6.18 LTS: reuse of huge pages that PTEs map; unregistering is for the owner',
+    author: 'David Hildenbrand and others',
+    subject: 'Linux 6.18',
+    messageId: '',
+    date: '2025-11-30',
+    base: 'linux-6.12',
+    supersedes: [],
+    touches: [
+      'mm/memory.c:do_wp_page',
+      'mm/huge_memory.c:do_huge_pmd_wp_page',
+      'mm/khugepaged.c:khugepaged_scan_pmd',
+      'mm/mremap.c:mremap_to',
+      'fs/userfaultfd.c:userfaultfd_unregister',
+    ],
+    commits: ['1da190f4d0a6 ("mm: Copy-on-Write (COW) reuse support for PTE-mapped THP")'],
+    reported: [],
+    builds: true,
+    notes: ['batches of PTEs that change protection together are changed one by one here'],
+  },
+  kernel: {
+    *do_wp_page(k, vmf) {
+      const unshare = (vmf.flags & FAULT_FLAG_UNSHARE) !== 0;
+      const { vma } = vmf;
+      if (!unshare) {
+        if (userfaultfd_pte_wp(vma, vmf.orig_pte)) {
+          if (!userfaultfd_wp_async(vma)) {
+            yield* k.pte_unmap_unlock(vmf.pte!);
+            return yield* k.handle_userfault(vmf, VM_UFFD_WP);
+          }
+          vmf.orig_pte = e.pte_clear_uffd_wp(vmf.orig_pte);
+          yield* k.set_pte_at(vmf.pte!, vmf.orig_pte);
+        }
+        if (vma.vm_flags & VM_UFFD_WP && (yield* k.mm_tlb_flush_pending(vma.vm_mm))) {
+          yield* k.flush_tlb_page(vma.vm_mm, vmf.address);
+        }
+      }
+      vmf.page = k.vm_normal_page(vma, vmf.address, vmf.orig_pte) ?? NO_PAGE;
+      const { page } = vmf;
+      if (vma.vm_flags & VM_SHARED) {
+        return yield* page === NO_PAGE ? k.wp_pfn_shared(vmf) : k.wp_page_shared(vmf);
+      }
+      const isAnon = page !== NO_PAGE && k.PageAnon(page);
+      const isExclusive = isAnon && (yield* k.PageAnonExclusive(page));
+      if (isExclusive || (isAnon && (yield* wp_can_reuse_anon_folio(k, page, vma)))) {
+        if (!isExclusive) yield* k.SetPageAnonExclusive(page);
+        if (unshare) yield* k.pte_unmap_unlock(vmf.pte!);
+        else yield* k.wp_page_reuse(vmf);
+        return 0;
+      }
+      if (page !== NO_PAGE) yield* k.get_page(page);
+      yield* k.pte_unmap_unlock(vmf.pte!);
+      return yield* k.wp_page_copy(vmf);
+    },
+
+    *do_huge_pmd_wp_page(k, vmf, orig_pmd) {
+      const { vma, pmd } = vmf;
+      k.VM_BUG_ON(vma.anon_vma === 0, 'mm/huge_memory.c:do_huge_pmd_wp_page(): no anon_vma');
+      const page = e.pmd_pfn(orig_pmd);
+      if (k.is_huge_zero_page(page)) return yield* k.do_huge_pmd_wp_page_copy(vmf, orig_pmd, NO_PAGE);
+      const ptl = k.pmd_lockptr(pmd);
+      yield* k.spin_lock(ptl);
+      if (!e.pmd_same(yield* k.pmd_get(pmd), orig_pmd)) {
+        yield* k.spin_unlock(ptl);
+        return 0;
+      }
+      let isOurs = yield* k.PageAnonExclusive(page);
+      if (!isOurs) {
+        if (!(yield* k.lockHugePageUnderLock(vmf, orig_pmd))) {
+          yield* k.spin_unlock(ptl);
+          return 0;
+        }
+        isOurs = yield* k.PageAnonExclusive(page);
+        if (!isOurs && (yield* k.page_count(page)) === 1) {
+          yield* k.page_move_anon_rmap(page, vma);
+          isOurs = true;
+        }
+        yield* k.unlock_page(page);
+      }
+      if (isOurs) {
+        const entry = k.maybe_mkwrite(e.pmd_mkdirty(e.pmd_mkyoung(orig_pmd)), vma);
+        yield* k.ptep_set_access_flags(pmd, entry, true);
+      }
+      yield* k.spin_unlock(ptl);
+      if (isOurs) return VM_FAULT_WRITE;
+      yield* k.__split_huge_pmd(vma, pmd, vmf.address, false, null);
+      return VM_FAULT_FALLBACK;
+    },
+
+    /** Nothing need be writable. */
+    scanVerdict: (_k, scanned) =>
+      scanned.referenced > 0 || scanned.forced ? 'succeed' : 'lack_referenced_page',
+
+    /** What is to move is looked at before what lies at its new place is unmapped. */
+    *mremap_to(k, mm, addr, old_len, new_addr, new_len, events) {
+      const overlaps = addr + old_len > new_addr && new_addr + new_len > addr;
+      if (new_addr % PAGE_SIZE !== 0 || overlaps) return -EINVAL;
+      const vma = k.vma_to_resize(mm, addr, Math.min(old_len, new_len), new_len);
+      if (typeof vma === 'number') return vma;
+      return yield* mainline.mremap_to(k, mm, addr, old_len, new_addr, new_len, events);
+    },
+
+    /** Not of somebody else's registration. */
+    *userfaultfd_unregister(k, ctx, start, len) {
+      const isForeign = (vma: Vma): boolean => {
+        const isInside = vma.vm_start < start + len && vma.vm_end > start;
+        return isInside && vma.vm_userfaultfd_ctx !== null && vma.vm_userfaultfd_ctx !== ctx;
+      };
+      if (!ctx.ready || ctx.mm.exited) return yield* mainline.userfaultfd_unregister(k, ctx, start, len);
+      yield* k.down_read(ctx.mm.mmap_sem);
+      const refused = ctx.mm.mmap.some(isForeign);
+      yield* k.up_read(ctx.mm.mmap_sem);
+      return refused ? -EINVAL : yield* mainline.userfaultfd_unregister(k, ctx, start, len);
+    },
+  },
+});

@@ -1,0 +1,195 @@
+/** One step of a fixture in the kernel: which function each verb is. */
+import {
+  assert,
+  flags,
+  type Kernel,
+  type KRun,
+  type Mm,
+  mainline,
+  must,
+  processObject,
+  type Signal,
+  semaphoreObject,
+  type Vaddr,
+} from '../core/index';
+import { type Act, actOf, call, contentOf, lengthOf, pagesOf, protectionBits, regionOf } from './act';
+import type { UserStep } from './fixture';
+import { uffdDeeds } from './perform_uffd';
+import { workDeeds } from './perform_work';
+import type { Region, Workload } from './workload';
+
+/** What a verb does. A number is the result of the system call, negative for an error. */
+export type Deed = (act: Act) => KRun<number | Signal>;
+
+/** Performs one step as the task of `k`. */
+export function* perform(k: Kernel, workload: Workload, step: UserStep): KRun<number | Signal> {
+  const act = actOf(k, workload, step);
+  if (act === null) return -flags.EAGAIN;
+  return yield* must(deeds[step.verb], `perform(): no verb ${step.verb}`)(act);
+}
+
+function* write(act: Act): KRun<number | Signal> {
+  for (const va of pagesOf(act)) {
+    const result = yield* act.k.user_store(va, contentOf(act));
+    if (result !== 'ok') return result;
+  }
+  return 0;
+}
+
+function* read(act: Act): KRun<number | Signal> {
+  for (const va of pagesOf(act)) {
+    const result = yield* act.k.user_load(va);
+    if (typeof result === 'string') return result;
+  }
+  return 0;
+}
+
+/** The process that has the region; the one of the actor where that is its relative. */
+function targetOf(act: Act): Mm {
+  const { on } = act.step;
+  const owner = act.k.m.user.processes.get(regionOf(act, on!.region).spec.process);
+  return owner ?? act.k.task.mm;
+}
+
+/** mmap(2) of a whole region, with what is advised at once. Used by the start of a run as well. */
+export function* mapRegion(k: Kernel, region: Region): KRun<number> {
+  const { spec } = region;
+  const file =
+    spec.file === null
+      ? {}
+      : {
+          file: must(
+            k.m.files.find((f) => f.name === spec.file),
+            'mapRegion(): no file',
+          ),
+        };
+  const len = region.pages * 4096;
+  const addr = yield* k.vm_mmap_pgoff(k.task.mm, {
+    addr: region.start,
+    len,
+    prot: protectionBits(spec.prot),
+    shared: spec.shared,
+    flags: mainline.MAP_FIXED,
+    ...file,
+  });
+  if (addr !== region.start) return addr;
+  const thp = spec.thp === 'default' ? [] : [spec.thp ? 'hugepage' : 'nohugepage'];
+  const kind = spec.file === null ? null : file.file?.kind;
+  for (const advice of kind === 'device' ? spec.advice : [...thp, ...spec.advice]) {
+    const result = yield* k.do_madvise(region.start, len, advice);
+    if (result !== 0) return result;
+  }
+  return 0;
+}
+
+function* mmap(act: Act): KRun<number> {
+  const region = regionOf(act, act.step.on!.region);
+  return yield* call(act, { prot: protectionBits(region.spec.prot) }, () => mapRegion(act.k, region));
+}
+
+function* mremap(act: Act): KRun<number> {
+  const to: Vaddr = regionOf(act, act.step.to!).start;
+  const { k, start } = act;
+  const len = lengthOf(act);
+  return yield* call(act, { to }, function* () {
+    const result = yield* k.do_mremap(k.task.mm, start, len, len, to);
+    return result === to ? 0 : result;
+  });
+}
+
+/** A child's program begins once the fork has returned; its task exists from the start. */
+function* fork(act: Act): KRun<number> {
+  const { k, step } = act;
+  const name = step.name!;
+  const child = must(
+    k.m.tasks.find((task) => task.name === name),
+    `fork(): no task for ${name}`,
+  );
+  const args: Record<string, number> = {};
+  return yield* call(act, args, function* () {
+    const mm = yield* k.copy_process(name);
+    args.child = mm.id;
+    yield* k.step('child runs', childObject(child.id), true, () => {
+      child.mm = mm;
+      k.m.user.processes.set(name, mm);
+    });
+    return 0;
+  });
+}
+
+/** What a child waits for and its fork changes; apart from the processes that the kernel knows. */
+export const childObject = (taskId: number): number => processObject(0x10000 + taskId);
+
+function* exit(act: Act): KRun<number> {
+  const { k } = act;
+  return yield* call(act, {}, function* () {
+    yield* k.exit_mmap(k.task.mm);
+    return 0;
+  });
+}
+
+const semaphoreOf = (act: Act): number => {
+  const at = act.workload.semaphores.indexOf(act.step.name!);
+  assert(at >= 0, `semaphoreOf(): no semaphore ${act.step.name}`);
+  return at;
+};
+
+function* post(act: Act): KRun<number> {
+  const at = semaphoreOf(act);
+  const { k } = act;
+  return yield* k.step(`post ${act.step.name}`, semaphoreObject(at), true, () => {
+    k.m.semaphores[at] = (k.m.semaphores[at] ?? 0) + 1;
+    return 0;
+  });
+}
+
+function* wait(act: Act): KRun<number> {
+  const at = semaphoreOf(act);
+  const { k } = act;
+  const name = act.step.name!;
+  const raised = (): boolean => (k.m.semaphores[at] ?? 0) > 0;
+  return yield* k.wait(`wait ${name}`, semaphoreObject(at), raised, `semaphore ${name}`, () => {
+    k.m.semaphores[at]!--;
+    return 0;
+  });
+}
+
+/** By verb; a test holds it against the table of verbs. */
+export const deeds: Readonly<Record<string, Deed>> = {
+  write,
+  read,
+  sys_read: (act) => call(act, {}, () => act.k.copy_to_user(act.start, contentOf(act))),
+  *sys_write(act) {
+    return yield* call(act, {}, function* () {
+      const got = yield* act.k.copy_from_user(act.start);
+      return got === -flags.EFAULT ? got : 0;
+    });
+  },
+  poke: (act) =>
+    call(act, {}, () => act.k.access_remote_vm(targetOf(act), act.start, contentOf(act), flags.FOLL_FORCE)),
+  *peek(act) {
+    return yield* call(act, {}, function* () {
+      const got = yield* act.k.access_remote_vm(targetOf(act), act.start, null, flags.FOLL_FORCE);
+      return Math.min(got, 0);
+    });
+  },
+  gup_write: (act) =>
+    call(act, {}, () => act.k.process_vm_rw_single_vec(targetOf(act), act.start, contentOf(act))),
+  mmap,
+  munmap: (act) => call(act, {}, () => act.k.vm_munmap(act.k.task.mm, act.start, lengthOf(act))),
+  mremap,
+  mprotect: (act) => {
+    const prot = protectionBits(act.step.word!);
+    return call(act, { prot }, () => act.k.do_mprotect_pkey(act.start, lengthOf(act), prot));
+  },
+  madvise: (act) => {
+    const advice = act.step.word!;
+    return call(act, { [advice]: 1 }, () => act.k.do_madvise(act.start, lengthOf(act), advice));
+  },
+  fork,
+  exit,
+  post,
+  wait,
+  ...uffdDeeds,
+  ...workDeeds,
+};

@@ -1,0 +1,175 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { builtInQuestions, loadFixtures } from '../../src/compare/load';
+import { columns } from '../../src/report/screen';
+import { version } from '../../src/version';
+import { faultline, fixtureText, folder, put, variantText } from './terminal';
+
+const place = folder();
+const fixture = put(place, 'written-page.yaml', fixtureText('written-page'));
+const idea = put(place, 'my-idea.ts', variantText(''));
+const ESCAPE = String.fromCharCode(27);
+
+const comparing = (...more: string[]): string[] => [
+  ...['compare', '--jobs', '0', '--fixture', fixture],
+  ...['--variant', 'uffd-wp-2018', '--variant', 'dirty-accountable-false', ...more],
+];
+
+describe('compare', () => {
+  test('prints the table', async () => {
+    const { code, stdout, stderr } = await faultline(comparing());
+    expect(stdout).toMatch(/^written-page +survives.* +SIGBUS/m);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  });
+
+  test("runs a user's own variant", async () => {
+    const { code, stdout } = await faultline(comparing('--variant', idea));
+    expect(stdout).toMatch(/^my-idea /m);
+    expect(code).toBe(0);
+  });
+
+  test.each(['0', '1', '2'])(
+    'finds the same with --jobs %s',
+    async (jobs) => {
+      const here = await faultline(comparing('--format', 'json', '--variant', idea));
+      const there = await faultline([...comparing('--format', 'json', '--variant', idea), '--jobs', jobs]);
+      expect(there).toEqual(here);
+    },
+    60_000,
+  );
+
+  test('prints JSON that a program can read', async () => {
+    const { stdout } = await faultline(comparing('--format', 'json'));
+    expect(JSON.parse(stdout)).toMatchObject({
+      format: 'faultline-comparison',
+      version: 1,
+      fixtures: [{ id: 'written-page', file: fixture }],
+      cells: [{ verdict: 'survives' }, { verdict: 'breaks', broken: [{ class: 'sigbus-loop' }] }],
+    });
+  });
+
+  test('writes a file, all or nothing', async () => {
+    const output = join(folder(), 'comparison.json');
+    writeFileSync(output, 'old');
+    const { code, stdout } = await faultline(comparing('--format', 'json', '--output', output));
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+    expect(JSON.parse(readFileSync(output, 'utf8'))).toHaveProperty('version', 1);
+    expect(readdirSync(join(output, '..'))).toEqual(['comparison.json']);
+  });
+
+  test('prints what was finished when it is interrupted', async () => {
+    const output = join(place, 'interrupted.txt');
+    const { code, stdout, stderr } = await faultline(comparing('--output', output), { interruptAt: /1\/2/ });
+    expect(code).toBe(130);
+    expect(stdout).toMatch(/^written-page +survives \d+ +-$/m);
+    expect(stderr).toContain('interrupted: 1 of 2 cells finished');
+    expect(existsSync(output)).toBe(false);
+  });
+
+  test('says when a bound stopped the search', async () => {
+    const { stdout } = await faultline(comparing('--bound', '1'));
+    expect(stdout).toMatch(/stopped\s+by:\s+1\s+executions/);
+  });
+
+  test.each([
+    { columns: 72, width: 72, least: 60 },
+    { columns: 200, width: 200, least: 100 },
+    { columns: undefined, width: 80, least: 60 },
+  ])('uses $width columns', async ({ columns: given, width, least }) => {
+    const { stdout } = await faultline(comparing(), given === undefined ? {} : { columns: given });
+    const lines = stdout
+      .replace(new RegExp(`${ESCAPE}\\[\\d+m`, 'g'), '')
+      .split('\n')
+      .map(columns);
+    expect(Math.max(...lines)).toBeLessThanOrEqual(width);
+    expect(Math.max(...lines)).toBeGreaterThan(least);
+  });
+
+  test.each([
+    { argv: [], setting: {}, colored: false },
+    { argv: [], setting: { columns: 80 }, colored: true },
+    { argv: [], setting: { columns: 80, env: { NO_COLOR: '1' } }, colored: false },
+    { argv: [], setting: { columns: 80, env: { TERM: 'dumb' } }, colored: false },
+    { argv: [], setting: { env: { FORCE_COLOR: '1' } }, colored: true },
+    { argv: ['--color'], setting: { env: { NO_COLOR: '1' } }, colored: true },
+    { argv: ['--no-color'], setting: { columns: 80 }, colored: false },
+  ])('$argv $setting: coloured is $colored', async ({ argv, setting, colored }) => {
+    const { stdout } = await faultline(comparing(...argv), setting);
+    expect(stdout.includes(ESCAPE)).toBe(colored);
+  });
+});
+
+describe('check', () => {
+  test.each([
+    { variant: 'page-dirty-check', code: 0 },
+    { variant: 'dirty-accountable-false', code: 1 },
+    { variant: 'mkwrite-reuse-as-posted', code: 1 },
+  ])('$variant ends with $code', async ({ variant, code }) => {
+    const ended = await faultline(['check', variant, '--fixture', fixture, '--jobs', '0']);
+    expect(ended.code).toBe(code);
+    expect(ended.stdout).toContain(variant);
+  });
+});
+
+describe('list', () => {
+  test('has variants, fixtures and invariants', async () => {
+    const { code, stdout } = await faultline(['list']);
+    expect(code).toBe(0);
+    for (const title of ['variants', 'fixtures', 'invariants']) expect(stdout).toContain(`${title} (`);
+  });
+  test('asks what the fixtures ask', () => {
+    const asked = loadFixtures([]).map(({ fixture: { name, asks } }) => ({ id: name, asks }));
+    expect(builtInQuestions()).toEqual(asked);
+  });
+  test('has one of them', async () => {
+    const { stdout } = await faultline(['list', 'invariants']);
+    expect(stdout).toMatch(/^invariants \(\d+\)\n {2}no-sigbus +sigbus-loop/);
+  });
+});
+
+describe('explain', () => {
+  test('draws the run, and its replay line gives the same run', async () => {
+    const explained = await faultline(['explain', fixture, 'dirty-accountable-false']);
+    expect(explained.code).toBe(0);
+    expect(explained.stdout).toContain('broken   no-sigbus (sigbus-loop)');
+    expect(explained.stdout).toContain('| FAULT_FLAG_ALLOW_RETRY missing 71');
+    const line = /^replay: faultline (.*)$/m.exec(explained.stdout)?.[1] ?? '';
+    const replayed = await faultline(line.split(' '));
+    expect(replayed.code).toBe(0);
+    const runOf = (text: string): string => text.slice(text.indexOf('entries before'));
+    expect(runOf(replayed.stdout)).toBe(runOf(explained.stdout));
+  });
+
+  test('draws how a proposal survives', async () => {
+    const { stdout } = await faultline(['explain', fixture, 'page-dirty-check', '--full']);
+    expect(stdout).toContain('verdict  survives');
+    expect(stdout).toContain('replay: faultline replay');
+  });
+
+  test('says why nothing was run', async () => {
+    const { code, stdout } = await faultline(['explain', fixture, 'mkwrite-reuse-as-posted']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('verdict  does not build');
+    expect(stdout).not.toContain('replay:');
+  });
+
+  test('says when an invariant holds', async () => {
+    const { stdout } = await faultline(['explain', fixture, 'page-dirty-check', '--invariant', 'no-sigbus']);
+    expect(stdout).toContain('no-sigbus holds in every run.');
+  });
+});
+
+describe('help', () => {
+  test.each(['compare', 'check', 'list', 'explain', 'replay'])('of %s has examples', async (command) => {
+    const { code, stdout } = await faultline([command, '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`Usage: faultline ${command}`);
+    expect(stdout).toContain(`$ faultline ${command}`);
+    for (const line of stdout.split('\n'))
+      expect(columns(line)).toBeLessThanOrEqual(stdout.includes(line) && line.startsWith('  $') ? 120 : 80);
+  });
+  test('and version end well', async () => {
+    expect(await faultline(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+    expect((await faultline(['--help'])).code).toBe(0);
+  });
+});

@@ -1,0 +1,128 @@
+import { renderHeading, renderTrace } from '../../src/report/explain';
+import { fold } from '../../src/report/fold';
+import { changeText } from '../../src/report/lanes';
+import { columns, wrap } from '../../src/report/screen';
+import { trace } from './sample';
+
+const replay = { fixture: trace.fixture, variant: trace.variant, token: 'a12b3a' };
+const draw = (width: number, full = false, of = trace): string =>
+  renderTrace(of, replay, { width, color: false, full });
+
+describe('a trace', () => {
+  test.each([60, 72, 80, 120, 200])('keeps within %d columns, but for the replay line', (width) => {
+    for (const full of [true, false]) {
+      for (const line of draw(width, full).split('\n')) {
+        if (!line.startsWith('replay: ')) expect(columns(line)).toBeLessThanOrEqual(width);
+      }
+    }
+  });
+
+  test('has a lane per CPU at 72 columns', () => {
+    const lines = draw(72).split('\n');
+    expect(lines).toContain('CPU0 vcpu                            CPU1 monitor');
+    expect(lines).toContain('write guest[127]');
+    expect(lines).toContain(`${' '.repeat(37)}uffd_unprotect guest[127]`);
+  });
+
+  test('has one lane and names where lanes do not fit', () => {
+    expect(draw(60)).toMatch(/^CPU1 monitor {2}uffd_unprotect guest\[127\]$/m);
+    expect(draw(60)).toMatch(/^cpu {11}what it does$/m);
+  });
+
+  test('folds steps that changed nothing, and calls in which nothing else happened', () => {
+    expect(draw(120)).not.toContain('vma_lookup');
+    expect(draw(120)).toContain('2 steps that changed nothing are folded; --full shows them.');
+    expect(draw(120, true)).toContain('vma_lookup()');
+    expect(draw(120, true)).toContain('reads nothing of interest');
+    expect(draw(120, true)).not.toContain('folded');
+  });
+
+  test('keeps the step at which another actor goes on', () => {
+    expect(draw(120)).toContain('goes to sleep');
+  });
+
+  test("keeps the kernel's own line in one piece", () => {
+    expect(draw(72)).toMatch(/^ *\| FAULT_FLAG_ALLOW_RETRY missing 71$/m);
+  });
+
+  test('has the entries before and after, and the replay line last', () => {
+    expect(draw(72)).toMatch(/^entries before\n {2}guest\[0..511\] {2}1024 PH-DAS--$/m);
+    expect(draw(72)).toMatch(/^entries after\n {2}guest\[0..126\] {4}1024 P--DAS--$/m);
+    expect(draw(72).trimEnd().split('\n').at(-1)).toBe(
+      'replay: faultline replay thp-unprotect-one-page dirty-accountable-false a12b3a',
+    );
+  });
+
+  test('quotes what a shell would take apart', () => {
+    const odd = { ...replay, fixture: './my files/$x.yaml' };
+    expect(renderTrace(trace, odd, { width: 72, color: false, full: false })).toContain(
+      "replay './my files/$x.yaml' dirty",
+    );
+  });
+
+  test('draws a function that only calls itself once', () => {
+    const call = (depth: number, text: string) =>
+      ({ actor: 0, depth, kind: 'call', text, changes: [] }) as const;
+    const log = { actor: 0, depth: 4, kind: 'log', text: 'x', changes: [] } as const;
+    const { lines } = fold([call(0, 'walk()'), call(1, 'walk()'), call(2, 'walk()'), call(3, 'set()'), log]);
+    expect(lines.map(({ depth, text }) => [depth, text])).toEqual([
+      [0, 'walk()'],
+      [1, 'set()'],
+      [2, 'x'],
+    ]);
+  });
+});
+
+test.each([
+  {
+    change: { object: 'pte guest[5]', before: '1031 P-WDAS--', after: '1031 P--DAS--' },
+    text: 'pte guest[5]  1031 P-WDAS-- -> P--DAS--',
+  },
+  {
+    change: { object: 'pte guest[5]', before: '1031 P-WDAS--', after: '1032 P--DAS--' },
+    text: 'pte guest[5]  1031 P-WDAS-- -> 1032 P--DAS--',
+  },
+  { change: { object: 'pmd guest[0]', before: 'none', after: 'table' }, text: 'pmd guest[0]  none -> table' },
+])('$text', ({ change, text }) => {
+  expect(changeText(change).replaceAll('\u00a0', ' ')).toBe(text);
+});
+
+test('a heading has the question, the answer and what was seen', () => {
+  const text = renderHeading(
+    {
+      fixture: 'ksm',
+      variant: 'page-dirty-check',
+      asks: 'Is a KSM page safe? 保護された頁を書く。保護された頁を書く。保護された頁を書く。保護された頁を書く。',
+      verdict: 'breaks: shared-specials',
+      broken: { invariant: 'shared-specials', class: 'unsafe-write', saw: 'a store to a KSM page' },
+    },
+    { width: 60, color: false },
+  );
+  expect(text).toContain('broken   shared-specials (unsafe-write)\n         a store to a KSM page');
+  for (const line of text.split('\n')) expect(columns(line)).toBeLessThanOrEqual(60);
+});
+
+test('a heading keeps what was observed and what was reported apart from the verdict', () => {
+  const heading = {
+    fixture: 'ksm',
+    variant: 'page-dirty-check',
+    asks: 'Is it?',
+    verdict: 'survives',
+    broken: null,
+    observed: { outcome: 'SIGBUS', agreement: 'differs', why: 'It ran on another day.' },
+    reported: [
+      { outcome: 'fails', by: '<a@example.org>', note: 'it hangs' },
+      { outcome: 'merged', by: '', note: 'in Linux 5.7' },
+    ],
+  };
+  const head = 'fixture  ksm\n         Is it?\nvariant  page-dirty-check\nverdict  survives\n';
+  expect(renderHeading(heading, { width: 100, color: false })).toBe(
+    `${head}observed on a real kernel: SIGBUS; differs. It ran on another day.\n` +
+      'reported fails by <a@example.org>: it hangs\nreported merged: in Linux 5.7\n',
+  );
+});
+
+test('wrap() counts wide characters twice', () => {
+  expect(columns('保護a')).toBe(5);
+  expect(wrap('保護保護', 5)).toEqual(['保護', '保護']);
+});
