@@ -153,7 +153,7 @@ function parting(of: Followed, other: Followed, at: number): Parting {
     does: step.line.text,
     actor: of.trace.actors[step.line.actor]!,
     changes: step.line.changes,
-    told: step.told.map(({ text }) => text),
+    told: step.told.flatMap(({ kind, text }) => (kind === 'release' ? [] : [text])),
     calls: step.calls,
     site: sites[0] ? { where: placeOf(sites[0]), text: lineAt(sites[0]) } : null,
     decided: decisionsBetween(sitesBefore(of, at), sites)

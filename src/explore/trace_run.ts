@@ -121,7 +121,7 @@ class TraceWriter {
       const after = stateOf(machine, this.workload, sem);
       if (after === was) continue;
       const object = nameOf(machine, this.workload, sem);
-      this.line(position, 'step', `release ${object}`, [{ object, before: was, after }]);
+      this.line(position, 'release', `release ${object}`, [{ object, before: was, after }]);
     }
   }
 
@@ -138,7 +138,7 @@ class TraceWriter {
       // A release is no step of its own, but whoever reads the run wants to see who holds what.
       const { name } = h.lock;
       const before = `held by ${h.task.name}`;
-      this.line(position, 'step', `unlock ${name}`, [{ object: name, before, after: 'free' }]);
+      this.line(position, 'release', `unlock ${name}`, [{ object: name, before, after: 'free' }]);
     } else {
       const told = this.tell(h);
       if (told) this.line(position, told.kind, told.text);

@@ -6,7 +6,7 @@ const told = /^(?:\S+: )?(?:pte|pmd|page \d+ (?:contents|refcount|mapcount)|tlb 
 /** Calls stay only where something happens in them directly; locks and counters are left out. */
 export function essence(lines: readonly TraceLine[]): TraceLine[] {
   const slim = lines.flatMap((line): TraceLine[] => {
-    if (line.kind !== 'step') return [line];
+    if (line.kind !== 'step' && line.kind !== 'release') return [line];
     const changes = line.changes.filter(({ object }) => told.test(object));
     return changes.length > 0 ? [{ ...line, changes }] : [];
   });

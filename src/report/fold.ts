@@ -12,13 +12,11 @@ export interface Folded {
  * and another goes on is drawn all the same: it is what a race is about.
  */
 export function fold(lines: readonly TraceLine[]): Folded {
-  const drawn = lines.map(
-    (line, i) => isEvent(line) || (line.kind === 'step' && isLastBeforeSwitch(lines, i)),
-  );
+  const drawn = lines.map((line, i) => isEvent(line) || (isStep(line) && isLastBeforeSwitch(lines, i)));
   for (let i = lines.length - 1; i >= 0; i--) {
     if (lines[i]!.kind === 'call' && holdsDrawn(lines, drawn, i)) drawn[i] = true;
   }
-  const hidden = lines.filter((line, i) => line.kind === 'step' && !drawn[i]).length;
+  const hidden = lines.filter((line, i) => isStep(line) && !drawn[i]).length;
   return { lines: withoutRecursion(lines.filter((_, i) => drawn[i])), hidden };
 }
 
@@ -42,8 +40,9 @@ function withoutRecursion(lines: readonly TraceLine[]): TraceLine[] {
   });
 }
 
-const isEvent = (line: TraceLine): boolean =>
-  line.kind === 'step' ? line.changes.length > 0 : line.kind !== 'call';
+const isStep = ({ kind }: TraceLine): boolean => kind === 'step' || kind === 'release';
+
+const isEvent = (line: TraceLine): boolean => (isStep(line) ? line.changes.length > 0 : line.kind !== 'call');
 
 const isLastBeforeSwitch = (lines: readonly TraceLine[], i: number): boolean => {
   const next = lines[i + 1];

@@ -99,6 +99,7 @@ function drawLine(line: TraceLine, lane: Lane, screen: Screen, full: boolean): s
     case 'event':
     case 'wake':
       return at(block(`[${TIED}${line.text}${TIED}]`).map(color.cyan));
+    case 'release':
     case 'step': {
       const changes = line.changes.flatMap((change) => block(changeText(change)));
       return at(full || changes.length === 0 ? [...block(line.text).map(color.dim), ...changes] : changes);
