@@ -121,7 +121,8 @@ function stepsOf(lines: readonly TraceLine[]): Step[] {
     stacks.set(line.actor, stack);
     if (line.kind === 'step') steps.push({ line, told: [], calls: stack.map(({ text }) => text) });
     else if (line.kind === 'call') stack.push(line);
-    else steps.at(-1)?.told.push(line);
+    // A release shows in what the others can do, and that differs where it matters.
+    else if (line.kind !== 'release') steps.at(-1)?.told.push(line);
   }
   return steps;
 }
@@ -153,7 +154,7 @@ function parting(of: Followed, other: Followed, at: number): Parting {
     does: step.line.text,
     actor: of.trace.actors[step.line.actor]!,
     changes: step.line.changes,
-    told: step.told.flatMap(({ kind, text }) => (kind === 'release' ? [] : [text])),
+    told: step.told.map(({ text }) => text),
     calls: step.calls,
     site: sites[0] ? { where: placeOf(sites[0]), text: lineAt(sites[0]) } : null,
     decided: decisionsBetween(sitesBefore(of, at), sites)
