@@ -40,14 +40,15 @@ const rows: Readonly<Record<Format, FormatRow>> = {
     ending: 'html',
     render: (compared) => {
       const { renderHtml } = require('../report/html') as typeof import('../report/html');
-      return renderHtml(review().reviewOf({ ...compared, witnesses: 'each' }));
+      const { runsOf } = require('./runs') as typeof import('./runs');
+      return renderHtml(compared.comparison, runsOf(compared));
     },
   },
   lkml: {
     ending: 'mbox',
     render: (compared) => {
       const { renderMbox } = require('../report/lkml') as typeof import('../report/lkml');
-      return renderMbox(review().reviewOf({ ...compared, witnesses: 'shortest' }));
+      return renderMbox(review().reviewOf(compared));
     },
   },
   ktap: {

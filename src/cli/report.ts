@@ -75,7 +75,7 @@ function filesOf(
 ): ReadonlyMap<string, string> {
   const sources = { comparison, fixtures, variants };
   if (options.format === 'markdown') {
-    const review = reviewOf({ ...sources, witnesses: 'shortest' });
+    const review = reviewOf(sources);
     return new Map([
       ['README.md', renderOverview(review)],
       ...review.variants.map((one): [string, string] => [
@@ -85,7 +85,7 @@ function filesOf(
     ]);
   }
   if (options.format === 'lkml') {
-    const review = reviewOf({ ...sources, witnesses: 'shortest' });
+    const review = reviewOf(sources);
     return new Map(review.variants.map((one) => [`${one.meta.id}.eml`, renderLkml(one, review)]));
   }
   const { ending, render } = formatOf(options.format);

@@ -18,8 +18,6 @@ interface Sources {
   readonly comparison: Comparison;
   readonly fixtures: readonly LoadedFixture[];
   readonly variants: readonly LoadedVariant[];
-  /** `each`: a run for every break of every cell; `shortest`: one for every broken invariant of a variant. */
-  readonly witnesses: 'each' | 'shortest';
 }
 
 export function reviewOf(sources: Sources): Review {
@@ -78,24 +76,22 @@ function observationsOf(comparison: Comparison, variant: string): Observation[] 
   });
 }
 
-function witnessesOf({ comparison, fixtures, witnesses }: Sources, loaded: LoadedVariant): Witness[] {
+/** One for every broken invariant of a variant: the shortest. */
+function witnessesOf({ comparison, fixtures }: Sources, loaded: LoadedVariant): Witness[] {
   const all = fixtures.flatMap((fixture) => {
     const verdict = verdictAt(comparison, fixture.fixture.name, loaded.variant.meta.id);
     return verdict ? brokenOf(verdict).map((broken) => ({ fixture, broken })) : [];
   });
-  const chosen =
-    witnesses === 'each'
-      ? all
-      : all.filter(
-          (one) =>
-            !all.some(
-              (other) =>
-                other.broken.invariant === one.broken.invariant &&
-                (other.broken.schedule.length < one.broken.schedule.length ||
-                  (other.broken.schedule.length === one.broken.schedule.length &&
-                    all.indexOf(other) < all.indexOf(one))),
-            ),
-        );
+  const chosen = all.filter(
+    (one) =>
+      !all.some(
+        (other) =>
+          other.broken.invariant === one.broken.invariant &&
+          (other.broken.schedule.length < one.broken.schedule.length ||
+            (other.broken.schedule.length === one.broken.schedule.length &&
+              all.indexOf(other) < all.indexOf(one))),
+      ),
+  );
   return chosen.map(({ fixture, broken }) => {
     const { trace } = runOf(fixture, loaded, broken.schedule);
     const token = showToken(broken.schedule, broken.checksum);

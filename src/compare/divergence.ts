@@ -73,10 +73,8 @@ export function divergenceOf(
 ): Divergence {
   const own = [a, b].flatMap(({ argument }) => (argument?.includes('.') ? [argument] : []));
   const [ofA, ofB] = [follow(workload, a, schedule, own), follow(workload, b, schedule, own)];
-  const least = Math.max(ofA.steps.length, ofB.steps.length);
-  let at = 0;
-  while (at < least && isSame(ofA.steps[at], ofB.steps[at])) at++;
-  const isEqual = at === least;
+  const at = sameSteps(ofA.steps, ofB.steps);
+  const isEqual = at === Math.max(ofA.steps.length, ofB.steps.length);
   const last = at > 0 ? stepText(ofA.steps[at - 1]!, ofA.trace) : null;
   const [sitesA, sitesB] = [sitesAt(ofA, at), sitesAt(ofB, at)];
   return {
@@ -91,6 +89,25 @@ export function divergenceOf(
     entry: firstEntry(ofA.trace, ofB.trace),
     end: { a: endOf(ofA.trace), b: endOf(ofB.trace) },
   };
+}
+
+/** Positions among their lines of the first step that differs; null where both do the same to the end. */
+export function partingOf(a: Trace, b: Trace): { here: number; there: number } | null {
+  const [ofA, ofB] = [stepsOf(a.lines), stepsOf(b.lines)];
+  const at = sameSteps(ofA, ofB);
+  if (at === Math.max(ofA.length, ofB.length)) return null;
+  const lineOf = (steps: readonly Step[], { lines }: Trace): number => {
+    const step = steps[at];
+    return step ? lines.indexOf(step.line) : lines.length;
+  };
+  return { here: lineOf(ofA, a), there: lineOf(ofB, b) };
+}
+
+/** How many steps both begin with. */
+function sameSteps(a: readonly Step[], b: readonly Step[]): number {
+  let at = 0;
+  while (at < Math.max(a.length, b.length) && isSame(a[at], b[at])) at++;
+  return at;
 }
 
 function follow(

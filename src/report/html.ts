@@ -1,95 +1,43 @@
-/** The review as one HTML file that needs no network: the matrix, and a stepper through every witness. */
+/** The review as one HTML file that needs no network: the matrix, and a stepper through the run of each cell. */
 
-import type { TraceLine } from '../explore/index';
+import { deflateRawSync } from 'node:zlib';
+import type { Comparison } from '../compare/comparison';
 import { htmlProgram } from './html_program';
+import { packRuns, type ShownRun } from './html_runs';
 import { htmlStyle } from './html_style';
-import { changeText } from './lanes';
+import { unpackRuns } from './html_unpack';
 import { searchedText } from './markdown';
-import { boundText, finding, type Review, verdictAt, type Witness } from './review';
+import { boundText, finding, verdictAt } from './review';
 import { brokenOf, cellWord, classes, classWords, verdictSentence } from './words';
 
 export const htmlText = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
-/** Ends no script, whatever a text says. */
-export const scriptData = (value: unknown): string =>
-  JSON.stringify(value)
-    .replaceAll('<', '\\u003c')
-    .replaceAll('\u2028', '\\u2028')
-    .replaceAll('\u2029', '\\u2029');
-
-/** Each text once; everything else names it by its number. */
-class Texts {
-  readonly all: string[] = [];
-  private readonly numbers = new Map<string, number>();
-  at(text: string): number {
-    const known = this.numbers.get(text);
-    if (known !== undefined) return known;
-    this.numbers.set(text, this.all.length);
-    return this.all.push(text) - 1;
-  }
-}
-
-export function renderHtml(review: Review): string {
-  const texts = new Texts();
-  const lines = new Texts();
-  const runs = new Map<string, unknown>();
-  const index: Record<string, string[]> = {};
-  for (const { witnesses, meta } of review.variants) {
-    for (const one of witnesses) {
-      const key = `${one.fixture}/${meta.id}/${one.replay.token}`;
-      if (!runs.has(key)) runs.set(key, packed(one, texts, lines));
-      (index[`${one.fixture}/${meta.id}`] ??= []).push(key);
-    }
-  }
-  const data = {
-    texts: texts.all,
-    lines: lines.all.map((line) => JSON.parse(line) as unknown),
-    runs: Object.fromEntries(runs),
-    index,
-    cells: cellsOf(review),
-  };
+export function renderHtml(comparison: Comparison, runs: Iterable<ShownRun>): string {
+  const data = { cells: cellsOf(comparison), ...packRuns(runs) };
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>faultline review</title><style>${htmlStyle}</style></head>
-<body><header><h1>Review</h1><p>${htmlText(searchedText(review.comparison))}</p></header>
-<main>${filters()}${matrix(review)}
-<section id="cell" aria-live="polite" hidden></section>
-<h2>Findings</h2>${findings(review)}</main>
-<noscript>The matrix and the findings are complete; stepping through a witness needs JavaScript.</noscript>
-<script type="application/json" id="data">${scriptData(data)}</script><script>${htmlProgram}</script></body></html>
+<body><header><h1>Review</h1><p>${htmlText(searchedText(comparison))}</p></header>
+<main>${filters()}${matrix(comparison)}
+<p class="hint">A cell opens the run behind it: what breaks, or how it enters the window and comes out of it. Keys: arrows
+and Enter in the table; in a run left and right for a step, Home and End, Escape back to the table.</p>
+<section id="cell" hidden></section>
+<h2>Findings</h2>${findings(comparison)}</main>
+<noscript>The table and the findings are complete; stepping through a run needs JavaScript.</noscript>
+<script type="text/plain" id="data">${deflated(JSON.stringify(data))}</script><script>${unpackRuns}${htmlProgram}</script></body></html>
 `;
 }
 
-/** Lines by their number; a line is [actor, depth, kind, text, changes], a change [object, before, after, text]. */
-function packed({ trace, replay, broken, fixture }: Witness, texts: Texts, lines: Texts): unknown {
-  return {
-    fixture,
-    invariant: broken.invariant,
-    saw: broken.saw,
-    actors: trace.actors,
-    replay: `faultline replay ${replay.fixture} ${replay.variant} ${replay.token}`,
-    before: trace.before.map(({ where, entry }) => [texts.at(where), texts.at(entry)]),
-    lines: trace.lines.map((line) => lines.at(JSON.stringify(packedLine(line, texts)))),
-  };
-}
+/** As the browser's DecompressionStream takes it: a review of every cell would be some megabytes long. */
+const deflated = (text: string): string => deflateRawSync(text, { level: 9 }).toString('base64');
 
-function packedLine({ actor, depth, kind, text, changes }: TraceLine, texts: Texts): unknown[] {
-  const head = [actor, depth, texts.at(kind), texts.at(text)];
-  if (changes.length === 0) return head;
-  const packed = changes.map((one) =>
-    [one.object, one.before, one.after, changeText(one).replaceAll('\u00a0', ' ')].map((part) =>
-      texts.at(part),
-    ),
-  );
-  return [...head, packed];
-}
-
-const cellsOf = ({ comparison }: Review): Record<string, unknown> =>
+const cellsOf = (comparison: Comparison): Record<string, unknown> =>
   Object.fromEntries(
     comparison.cells.map(({ fixture, variant, verdict }) => [
       `${fixture}/${variant}`,
       {
+        word: cellWord(verdict),
         says: verdictSentence(verdict),
         bound: boundText(verdict),
         broken: brokenOf(verdict).map((one) => `${one.invariant} (${one.class}): ${one.saw}`),
@@ -107,7 +55,7 @@ const filters = (): string =>
     )
     .join('')}</fieldset>`;
 
-function matrix({ comparison }: Review): string {
+function matrix(comparison: Comparison): string {
   const { fixtures, variants } = comparison;
   const heads = variants.map(
     ({ id, title }) => `<th scope="col" title="${htmlText(title)}">${htmlText(id)}</th>`,
@@ -121,10 +69,10 @@ function matrix({ comparison }: Review): string {
     });
     return `<tr><th scope="row" title="${htmlText(asks)}">${htmlText(id)}</th>${cells.join('')}</tr>`;
   });
-  return `<div class="wide" tabindex="0" role="region" aria-label="Fixtures by variants"><table><thead><tr><th scope="col">fixture</th>${heads.join('')}</tr></thead><tbody>${rows.join('\n')}</tbody></table></div>`;
+  return `<div class="wide" id="matrix" role="region" aria-label="Fixtures by variants"><table><thead><tr><th scope="col">fixture</th>${heads.join('')}</tr></thead><tbody>${rows.join('\n')}</tbody></table></div>`;
 }
 
-const findings = ({ comparison }: Review): string =>
+const findings = (comparison: Comparison): string =>
   `<dl>${comparison.variants
     .map((meta) => `<dt>${htmlText(meta.id)}</dt><dd>${htmlText(finding(comparison, meta))}</dd>`)
     .join('\n')}</dl>`;

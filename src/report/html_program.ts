@@ -1,9 +1,8 @@
-/** What runs in the HTML review: filters, the way from a cell to its witness, and the stepper. */
-export const htmlProgram = String.raw`
-(() => {
-const data = JSON.parse(document.getElementById('data').textContent);
-const text = (i) => data.texts[i];
-for (const run of Object.values(data.runs)) run.lines = run.lines.map((i) => data.lines[i]);
+/** What runs in the HTML review: filters, the way from a cell to its run, and the stepper. */
+import { htmlSides } from './html_sides';
+
+export const htmlProgram = `
+(async () => {
 const make = (tag, props, ...children) => {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(props || {})) {
@@ -13,52 +12,99 @@ const make = (tag, props, ...children) => {
   return node;
 };
 const box = document.getElementById('cell');
+const matrix = document.getElementById('matrix');
+const links = [...matrix.querySelectorAll('td a')];
 let shown = null;
 
 document.getElementById('filters').addEventListener('change', (event) => {
   const wanted = event.target.value;
-  for (const row of document.querySelectorAll('tbody tr')) {
+  for (const row of matrix.querySelectorAll('tbody tr')) {
     const has = [...row.cells].some((cell) => (cell.dataset.classes || '').split(' ').includes(wanted));
     row.hidden = wanted !== 'all' && !has;
   }
+  if (stop && stop.closest('tr').hidden) stopAt(links.find((a) => !a.closest('tr').hidden));
 });
 
-// #fixture/variant/token/step
+// Of the cells one is a stop of the Tab key; from there the arrow keys go on.
+let stop = null;
+function stopAt(a) {
+  if (stop) stop.tabIndex = -1;
+  stop = a || null;
+  if (stop) stop.tabIndex = 0;
+}
+for (const a of links) a.tabIndex = -1;
+stopAt(links[0]);
+matrix.addEventListener('focusin', (event) => { if (event.target.matches('td a')) stopAt(event.target); });
+matrix.addEventListener('keydown', (event) => {
+  const by = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[event.key];
+  const cell = event.target.closest('td');
+  if (!by || !cell || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  const rows = [...matrix.querySelectorAll('tbody tr')].filter((row) => !row.hidden);
+  const row = rows[rows.indexOf(cell.parentNode) + by[0]];
+  const a = row && row.cells[cell.cellIndex + by[1]] && row.cells[cell.cellIndex + by[1]].querySelector('a');
+  if (a) a.focus();
+});
+
+let data;
+try {
+  const bytes = Uint8Array.from(atob(document.getElementById('data').textContent), (c) => c.charCodeAt(0));
+  const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
+  data = JSON.parse(await new Response(plain).text());
+} catch (error) {
+  box.hidden = false;
+  box.textContent = 'This browser cannot read the runs (' + error.message + '); the table and the findings are complete.';
+  return;
+}
+const runs = {};
+for (const run of unpackRuns(data)) (runs[run.fixture + '/' + run.variant] ??= []).push(run);
+
+// #fixture/variant/token/step/other
 const place = () => location.hash.slice(1).split('/').map(decodeURIComponent);
 const link = (parts) => '#' + parts.map(encodeURIComponent).join('/');
+const hrefOf = (step) => {
+  const { fixture, variant, token } = shown.run;
+  return link([fixture, variant, token, step, ...(shown.other ? [shown.other.variant] : [])]);
+};
 
 function follow() {
-  const [fixture, variant, token, step] = place();
+  const [fixture, variant, token, step, other] = place();
   const id = fixture + '/' + variant;
   const cell = data.cells[id];
-  for (const a of document.querySelectorAll('td a[aria-current]')) a.removeAttribute('aria-current');
+  for (const a of links) a.removeAttribute('aria-current');
   if (!cell) { box.hidden = true; shown = null; return; }
-  const current = [...document.querySelectorAll('td a')].find((a) => a.getAttribute('href') === link([fixture, variant]));
-  if (current) current.setAttribute('aria-current', 'true');
-  const keys = [...new Set(data.index[id] || [])];
-  const key = keys.includes(id + '/' + token) ? id + '/' + token : keys[0];
-  const isOther = !shown || shown.id !== id || shown.key !== key;
-  if (isOther) draw(fixture, variant, cell, keys, key);
-  if (key) go(Number(step) || 1, false);
-  if (isOther) box.scrollIntoView({ block: 'start' });
+  const current = links.find((a) => a.getAttribute('href') === link([fixture, variant]));
+  if (current) { current.setAttribute('aria-current', 'true'); stopAt(current); }
+  const all = runs[id] || [];
+  const run = all.find((one) => one.token === token) || all[0];
+  const beside = run && run.beside.find((one) => one.variant === other);
+  const isNew = !shown || shown.id !== id || shown.run !== run || shown.other !== beside;
+  if (isNew) draw(id, cell, all, run, beside);
+  if (run) go(Number(step) || 1, false);
+  if (isNew) { box.scrollIntoView({ block: 'start' }); (shown.focus || box).focus({ preventScroll: true }); }
 }
 
-function draw(fixture, variant, cell, keys, key) {
+function draw(id, cell, all, run, other) {
   box.hidden = false;
-  shown = { id: fixture + '/' + variant, key, fixture, variant };
+  box.tabIndex = -1;
+  shown = { id, run, other };
+  const [fixture, variant] = place();
   box.replaceChildren(
     make('h2', {}, fixture + ' under ' + variant),
     make('p', {}, cell.says + (cell.bound ? ' (' + cell.bound + ')' : '')),
     ...cell.broken.map((one) => make('p', {}, one)),
   );
-  if (!key) return;
-  const run = data.runs[key];
-  shown.run = run;
-  shown.token = key.split('/').pop();
-  shown.steps = run.lines.map((line, i) => i).filter((i) => text(run.lines[i][2]) !== 'call');
-  shown.range = make('input', { type: 'range', min: 1, max: shown.steps.length, value: 1, ariaLabel: 'step' });
+  if (run) drawRun(all, run, other);
+}
+
+function drawRun(all, run, other) {
+  shown.sides = sidesOf(run, other, hrefOf);
+  const [own] = shown.sides;
+  shown.focus = own.lanes;
+  shown.range = make('input', { type: 'range', min: 1, max: own.steps.length, value: 1, ariaLabel: 'step' });
   shown.range.addEventListener('input', () => go(Number(shown.range.value)));
   shown.count = make('a', {});
+  shown.says = make('span', { className: 'unseen', ariaLive: 'polite' });
   const button = (label, title, to) => {
     const node = make('button', { type: 'button', title }, label);
     node.addEventListener('click', () => go(to()));
@@ -66,98 +112,52 @@ function draw(fixture, variant, cell, keys, key) {
   };
   const bar = make('div', { className: 'bar' },
     button('first', 'first step (Home)', () => 1), button('◀ back', 'left arrow, k or p', () => shown.at - 1),
-    button('forward ▶', 'right arrow, j or n', () => shown.at + 1), button('last', 'last step (End)', () => shown.steps.length),
-    shown.range, shown.count);
-  if (keys.length > 1) bar.append(runChoice(keys, key));
-  shown.state = make('div', { className: 'state' });
-  box.append(bar, make('div', { className: 'stepper' }, lanes(run), shown.state), make('p', {}, make('code', {}, run.replay)));
+    button('forward ▶', 'right arrow, j or n', () => shown.at + 1), button('last', 'last step (End)', () => own.steps.length));
+  if (other && other.parts) bar.append(button('where they part', 'the first step that differs', () => own.stepOf(other.parts.here)));
+  bar.append(shown.range, shown.count, shown.says);
+  const choices = make('div', { className: 'choices' });
+  if (all.length > 1) choices.append(choice('run', all.map((one) => ({ value: one.token, text: one.broken.join(', ') || 'holds' })),
+    run.token, (token) => link([run.fixture, run.variant, token, 1])));
+  if (run.beside.length > 0) choices.append(choice('beside it', [{ value: '', text: 'nothing' },
+    ...run.beside.map(({ variant }) => ({ value: variant, text: variant + ' (' + data.cells[run.fixture + '/' + variant].word + ')' }))],
+    other ? other.variant : '', (variant) => link([run.fixture, run.variant, run.token, shown.at, ...(variant ? [variant] : [])])));
+  box.append(choices, bar);
+  if (other && !other.parts) box.append(make('p', {}, other.variant + ' takes the same steps on this schedule, to the same end.'));
+  const sides = make('div', { className: shown.sides.length > 1 ? 'sides two' : 'sides' }, ...shown.sides.map((side) => side.node));
+  box.append(sides, make('p', {}, make('code', {}, run.replay)));
 }
 
-function runChoice(keys, key) {
-  const choice = make('select', { ariaLabel: 'witness' }, ...keys.map((one) =>
-    make('option', { value: one, selected: one === key }, data.runs[one].invariant)));
-  choice.addEventListener('change', () => {
-    location.hash = link([shown.fixture, shown.variant, choice.value.split('/').pop(), 1]);
-  });
-  return choice;
-}
-
-function lanes(run) {
-  const all = make('div', { className: 'lanes', tabIndex: 0, ariaLabel: 'the run' });
-  all.style.setProperty('--lanes', run.actors.length);
-  all.append(make('div', { className: 'lane-heads' }, ...run.actors.map((name, i) => make('span', {}, 'CPU' + i + ' ' + name))));
-  shown.rows = run.lines.map((line, i) => {
-    const [actor, depth, kind, said, changes] = line;
-    const spans = run.actors.map((_, lane) => lane !== actor ? make('span') : make('span', { className: text(kind) },
-      changes ? changes.map((one) => text(one[3])).join('; ') : text(said)));
-    spans[actor].style.paddingLeft = 'calc(.4rem + ' + Math.min(depth, 10) + ' * var(--deep))';
-    const step = Math.max(1, shown.steps.findIndex((at) => at >= i) + 1);
-    const row = make('a', { className: 'line', href: link([shown.fixture, shown.variant, shown.token, step]), tabIndex: -1 }, ...spans);
-    all.append(row);
-    return row;
-  });
-  shown.lanes = all;
-  return all;
-}
-
-const groups = [
-  ['entries', /(^|: )(pte|pmd) (?!lock)/], ['pages', /^page \d+ (?!lock)/], ['TLBs', /^tlb cpu/],
-  ['locks', /ptl|lock|mmap_sem/], ['rest', /./],
-];
-
-function stateAt(run, last) {
-  const state = new Map();
-  for (const [where, entry] of run.before) state.set('at the start: ' + text(where), { value: text(entry), start: true });
-  run.lines.forEach(([, , , , changes], i) => {
-    for (const [object, before, after] of changes || []) {
-      const name = text(object);
-      if (i > last) { if (!state.has(name)) state.set(name, { value: text(before) }); }
-      else state.set(name, { value: text(after), was: text(before), now: i === last });
-    }
-  });
-  return state;
-}
-
-function drawState(run, last) {
-  const state = [...stateAt(run, last)];
-  const starts = state.filter(([, one]) => one.start);
-  const parts = groups.flatMap(([title, form], g) => {
-    const own = state.filter(([name, one]) => !one.start && groups.findIndex(([, f]) => f.test(name)) === g);
-    if (own.length === 0) return [];
-    return [make('h3', {}, title), ...own.sort((a, b) => a[0].localeCompare(b[0], 'en', { numeric: true })).map(([name, one]) =>
-      make('div', one.now ? { className: 'now' } : {}, name + '  ', ...(one.now ? [make('s', {}, one.was), ' → '] : []), one.value))];
-  });
-  const first = starts.length ? [make('h3', {}, 'entries at the start'), ...starts.map(([name, one]) =>
-    make('div', {}, name.replace('at the start: ', '') + '  ' + one.value))] : [];
-  shown.state.replaceChildren(...parts, ...first);
+function choice(name, options, chosen, to) {
+  const select = make('select', {}, ...options.map(({ value, text }) => make('option', { value, selected: value === chosen }, text)));
+  select.addEventListener('change', () => { location.hash = to(select.value); });
+  return make('label', {}, name + ' ', select);
 }
 
 function go(step, push = true) {
   if (!shown || !shown.run) return;
-  shown.at = Math.min(Math.max(step, 1), shown.steps.length);
-  const line = shown.steps[shown.at - 1];
-  shown.rows.forEach((row, i) => {
-    row.classList.toggle('later', i > line);
-    if (i === line) row.setAttribute('aria-current', 'step'); else row.removeAttribute('aria-current');
-  });
-  const row = shown.rows[line];
-  if (row) shown.lanes.scrollTop = row.offsetTop - shown.lanes.offsetTop - shown.lanes.clientHeight / 2;
+  const [own, other] = shown.sides;
+  shown.at = Math.min(Math.max(step, 1), own.steps.length);
+  const line = own.steps[shown.at - 1];
+  own.show(line);
+  if (other) other.show(other.beside(own, line));
   shown.range.value = shown.at;
-  const here = link([shown.fixture, shown.variant, shown.token, shown.at]);
-  shown.count.textContent = 'step ' + shown.at + ' of ' + shown.steps.length;
+  const here = hrefOf(shown.at);
+  shown.count.textContent = 'step ' + shown.at + ' of ' + own.steps.length;
   shown.count.href = here;
+  shown.says.textContent = 'step ' + shown.at + ', ' + own.tell(line);
   if (push) history.replaceState(null, '', here);
-  drawState(shown.run, line);
 }
 
 document.addEventListener('keydown', (event) => {
   if (!shown || !shown.run || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+  if (event.target.closest('input, select, #matrix')) return;
+  if (event.key === 'Escape' && stop) { stop.focus(); stop.scrollIntoView({ block: 'center' }); return; }
   const to = { ArrowRight: 1, j: 1, n: 1, ArrowLeft: -1, k: -1, p: -1, Home: -1e9, End: 1e9 }[event.key];
   if (to === undefined) return;
   event.preventDefault();
   go(shown.at + to);
 });
+${htmlSides}
 window.addEventListener('hashchange', follow);
 follow();
 })();

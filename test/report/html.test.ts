@@ -2,45 +2,78 @@ import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { htmlText, renderHtml, scriptData } from '../../src/report/html';
-import type { Review } from '../../src/report/review';
-import { broken, comparisonOf, meta, trace } from './sample';
+import { htmlText, renderHtml } from '../../src/report/html';
+import { packRuns, type ShownRun } from '../../src/report/html_runs';
+import { unpackRuns } from '../../src/report/html_unpack';
+import { comparisonOf, meta, trace } from './sample';
 
-const comparison = comparisonOf([meta('idea'), meta('other')], ['ksm', 'thp', 'swap']);
-const review: Review = {
-  comparison,
-  about: '',
-  variants: [
-    {
-      meta: meta('idea'),
-      bases: [],
-      carries: [],
-      supersededBy: [],
-      functions: [],
-      observations: [],
-      reduced: [],
-      witnesses: [
-        {
-          fixture: 'ksm',
-          broken: broken('sigbus-loop')[0]!,
-          trace,
-          replay: { fixture: 'ksm', variant: 'idea', token: 'a3b2a-123456' },
-        },
-      ],
-    },
-  ],
-};
-const html = renderHtml(review);
+/** Until the monitor's first step the same, then another entry; the trace has 14 steps and 12 calls. */
+const there = 17;
+const other = trace.lines.map((line, i) =>
+  i === there ? { ...line, changes: [{ ...line.changes[0]!, after: '1151 P-WDAS-- uffd' }] } : line,
+);
+const run = (variant: string, rest: Partial<ShownRun> = {}): ShownRun => ({
+  fixture: 'ksm',
+  variant,
+  broken: ['no-sigbus'],
+  trace: { ...trace, variant },
+  replay: { fixture: 'ksm', variant, token: 'a3b2a-123456' },
+  beside: [],
+  ...rest,
+});
+const runs: ShownRun[] = [
+  run('idea', {
+    beside: [
+      { variant: 'other', lines: other.slice(0, there + 1), parts: { here: there, there } },
+      { variant: 'third', lines: [], parts: null },
+      { variant: 'fourth', lines: trace.lines.slice(0, there), parts: { here: there, there } },
+    ],
+  }),
+  run('other', { fixture: 'thp', broken: [] }),
+];
+const html = renderHtml(
+  comparisonOf(
+    ['idea', 'other', 'third', 'fourth'].map((id) => meta(id)),
+    ['ksm', 'thp', 'swap'],
+  ),
+  runs,
+);
+
+describe('packed runs', () => {
+  const unpack = new Function(`${unpackRuns}; return unpackRuns`)();
+
+  test('come out as they went in', () => {
+    const shown = (lines: typeof trace.lines) =>
+      lines.map((line) => (line.changes.length > 0 ? { ...line, text: '' } : line));
+    expect(unpack(JSON.parse(JSON.stringify(packRuns(runs))))).toMatchObject(
+      runs.map(({ fixture, variant, broken, trace, beside }) => ({
+        fixture,
+        variant,
+        broken,
+        actors: trace.actors,
+        lines: shown(trace.lines),
+        beside: beside.map((one) => ({ ...one, lines: shown(one.lines) })),
+      })),
+    );
+  });
+
+  test('a run that is there already is one copy', () => {
+    const [once, twice] = [packRuns([run('idea')]), packRuns([run('idea'), run('other')])];
+    expect(twice.lines).toEqual(once.lines);
+    expect(twice.tape.slice(once.tape.length)).toEqual([-trace.lines.length, 0]);
+  });
+});
 
 describe('the HTML review', () => {
   test('needs no network', () => expect(html).not.toMatch(/(src|href)="(?!#)|url\(|@import/));
-  test('has a cell for each fixture and variant', () => expect(html.match(/<td /g)).toHaveLength(6));
+  test('has a cell for each fixture and variant', () => expect(html.match(/<td /g)).toHaveLength(12));
+  // The data between script tags are base64.
   test.each([{ text: '</script><b a="1">&', shown: '&lt;/script&gt;&lt;b a=&quot;1&quot;&gt;&amp;' }])(
     'shows $text as text',
     ({ text, shown }) => {
       expect(htmlText(text)).toBe(shown);
-      expect(scriptData(text)).not.toContain('<');
-      expect(JSON.parse(scriptData(text))).toBe(text);
+      const fixtures = comparisonOf([meta('idea')], [text]);
+      expect(renderHtml(fixtures, [])).not.toContain(text);
     },
   );
 });
@@ -59,7 +92,10 @@ if (!executablePath)
 
   beforeAll(async () => {
     writeFileSync(file, html);
-    browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] });
+    browser = await chromium.launch({
+      executablePath: executablePath!,
+      args: ['--no-sandbox', '--disable-gpu'],
+    });
     page = await browser.newPage({ viewport: { width: 375, height: 740 } });
     page.on('pageerror', (error) => errors.push(error.message));
     await page.goto(`file://${file}`);
@@ -68,12 +104,12 @@ if (!executablePath)
 
   test('filters by class', async () => {
     await page.click('input[value="unsafe-write"]');
-    expect(await page.locator('tbody tr:visible th').allTextContents()).toEqual(['swap']);
+    expect(await page.locator('tbody tr:visible th').allTextContents()).toEqual(['thp', 'swap']);
     await page.click('input[value="all"]');
     expect(await page.locator('tbody tr:visible').count()).toBe(3);
   }, 30_000);
 
-  test('goes from a cell to its witness and through its steps', async () => {
+  test('goes from a cell to its run and through its steps', async () => {
     await page.click('td a[href="#ksm/idea"]');
     expect(await page.textContent('.bar a')).toBe('step 1 of 14');
     await page.keyboard.press('End');
@@ -83,11 +119,63 @@ if (!executablePath)
     expect(page.url()).toMatch(/#ksm\/idea\/a3b2a-123456\/12$/);
   }, 30_000);
 
+  test('is used with the keyboard alone', async () => {
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Enter');
+    expect(await page.textContent('#cell h2')).toBe('thp under other');
+    await page.keyboard.press('n');
+    expect(await page.textContent('.bar a')).toBe('step 2 of 14');
+  }, 30_000);
+
+  test('steps through the run of a cell in which nothing broke', async () => {
+    await page.goto(`file://${file}#thp/other`);
+    expect(await page.locator('.lanes .line').count()).toBe(trace.lines.length);
+  }, 30_000);
+
   test('shows what a step changed, from a link to it', async () => {
+    await page.goto(`file://${file}#ksm/idea`);
     const link = await page.locator('.line:has-text("P-WDAS--")').first().getAttribute('href');
     await page.goto(`file://${file}${link}`);
     await page.reload();
     expect(await page.textContent('.state .now')).toBe('pte guest[127]  1151 P-WDAS-- → 1151 P--DAS--');
+  }, 30_000);
+
+  test('sets another variant beside it up to where they part', async () => {
+    await page.selectOption('label:has-text("beside it") select', 'other');
+    await page.click('button:has-text("where they part")');
+    const now = page.locator('.state .now');
+    await expect(now.allTextContents()).resolves.toEqual([
+      'pte guest[127]  1151 P-WDAS-- → 1151 P--DAS--',
+      'pte guest[127]  1151 P-WDAS-- → 1151 P-WDAS-- uffd',
+    ]);
+    expect(await page.locator('.parts + .line[aria-current]').count()).toBe(2);
+    await page.keyboard.press('ArrowLeft');
+    expect(await page.locator('.line[aria-current]').allTextContents()).toEqual(
+      ['pmd guest[0]', 'pmd guest[0]'].map((text) => expect.stringContaining(text)),
+    );
+    await page.keyboard.press('End');
+    expect(await page.locator('.side').last().locator('.line.later').count()).toBe(0);
+  }, 30_000);
+
+  test('says where the other has ended, and where both do the same', async () => {
+    await page.selectOption('label:has-text("beside it") select', 'fourth');
+    await page.click('button:has-text("where they part")');
+    expect(await page.locator('.side').last().locator('.parts + .line').textContent()).toBe(
+      'the run has ended',
+    );
+    await page.selectOption('label:has-text("beside it") select', 'third');
+    expect(await page.textContent('#cell')).toContain('third takes the same steps on this schedule');
+    expect(await page.locator('.side').count()).toBe(1);
+  }, 30_000);
+
+  test('is light or dark as the reader has it', async () => {
+    const back = () => page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
+    await page.emulateMedia({ colorScheme: 'light' });
+    expect(await back()).toBe('rgb(255, 255, 255)');
+    await page.emulateMedia({ colorScheme: 'dark' });
+    expect(await back()).toBe('rgb(22, 24, 28)');
   }, 30_000);
 
   test('fits a phone, without errors', async () => {

@@ -45,7 +45,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     // A schedule has one text form, which is a name like the others: explore/schedule.ts is pure text.
     from: ['version', 'explore/schedule'],
     typesFrom: ['core', 'variants', 'workload', 'explore', 'judge', 'compare', 'conform'],
-    packages: ['cli-table3', 'diff', 'picocolors'],
+    packages: ['cli-table3', 'diff', 'node:zlib', 'picocolors'],
     because:
       'a report turns values into text: it imports types (import type), runs nothing, touches no files',
   },

@@ -1,0 +1,117 @@
+/** The runs of a comparison that the HTML review steps through, each with what its rivals do on its schedule. */
+import type { Cell } from '../compare/comparison';
+import { partingOf } from '../compare/divergence';
+import type { LoadedFixture, LoadedVariant } from '../compare/load';
+import { blame } from '../compare/source_places';
+import { buildKernel, type VariantMeta } from '../core/index';
+import { prepare, type Trace, tellAll, traceRun } from '../explore/index';
+import { showToken } from '../explore/schedule';
+import { type Notes, observer } from '../judge/index';
+import type { Beside, ShownRun } from '../report/html_runs';
+import { brokenOf, classes } from '../report/words';
+import { compile, type Workload } from '../workload/index';
+import type { Compared } from './formats';
+
+/** One after another, because all of them together are large. */
+export function* runsOf({ comparison, fixtures, variants }: Compared): Generator<ShownRun> {
+  for (const fixture of fixtures) {
+    const cells = comparison.cells.filter((cell) => cell.fixture === fixture.fixture.name);
+    const ran = variants.filter(({ variant }) =>
+      cells.some((cell) => cell.variant === variant.meta.id && 'explored' in cell.verdict),
+    );
+    const stage = new Stage(compile(fixture.fixture));
+    for (const loaded of ran) {
+      const cell = cells.find(({ variant }) => variant === loaded.variant.meta.id)!;
+      const rivals = ran.filter((other) => areRivals(loaded.variant.meta, other.variant.meta));
+      for (const one of schedulesOf(cell)) yield stage.run(one, fixture, loaded, rivals);
+    }
+  }
+}
+
+/** A reader compares a proposal with its base and with what else was proposed for that base. */
+const areRivals = (a: VariantMeta, b: VariantMeta): boolean =>
+  a.id !== b.id && (a.base === b.id || b.base === a.id || (a.base !== null && a.base === b.base));
+
+interface Scheduled {
+  readonly schedule: readonly number[];
+  readonly token: string;
+  readonly broken: readonly string[];
+}
+
+/** The run that went well first, then the gravest break; breaks that one run shows together are one. */
+function schedulesOf({ verdict }: Cell): Scheduled[] {
+  const found = new Map<string, { schedule: readonly number[]; token: string; broken: string[] }>();
+  if (verdict.kind === 'survives') {
+    const token = showToken(verdict.witness, verdict.checksum);
+    found.set(token, { schedule: verdict.witness, token, broken: [] });
+  }
+  const inOrder = [...brokenOf(verdict)].sort((a, b) => classes.indexOf(a.class) - classes.indexOf(b.class));
+  for (const { schedule, checksum, invariant } of inOrder) {
+    const token = showToken(schedule, checksum);
+    const one = found.get(token) ?? { schedule, token, broken: [] };
+    one.broken.push(invariant);
+    found.set(token, one);
+  }
+  return [...found.values()];
+}
+
+const foundIn = (notes: Notes): string[] => [...notes.found].map(([id, { saw }]) => `${id}: ${saw}`);
+
+/** The runs of one fixture. Variants often break on the same schedule, so that a run is asked for again. */
+class Stage {
+  private readonly starts = new Map<LoadedVariant, ReturnType<typeof prepare<Notes>>>();
+  private readonly traces = new Map<string, Trace>();
+
+  constructor(private readonly workload: Workload) {}
+
+  run(
+    { schedule, token, broken }: Scheduled,
+    fixture: LoadedFixture,
+    loaded: LoadedVariant,
+    rivals: readonly LoadedVariant[],
+  ): ShownRun {
+    const trace = this.trace(loaded, schedule);
+    const variant = loaded.variant.meta.id;
+    return {
+      fixture: fixture.fixture.name,
+      variant,
+      broken,
+      trace,
+      replay: { fixture: fixture.argument, variant: loaded.argument ?? variant, token },
+      beside: rivals.map((rival) => besideOf(trace, this.trace(rival, schedule))),
+    };
+  }
+
+  private trace(loaded: LoadedVariant, schedule: readonly number[]): Trace {
+    const { meta } = loaded.variant;
+    const key = `${meta.id} ${schedule.join()}`;
+    let trace = this.traces.get(key);
+    if (!trace) {
+      try {
+        trace = traceRun(this.start(loaded), meta.id, schedule, foundIn).trace;
+      } catch (error) {
+        throw blame(error, meta.id);
+      }
+      this.traces.set(key, trace);
+    }
+    return trace;
+  }
+
+  private start(loaded: LoadedVariant): ReturnType<typeof prepare<Notes>> {
+    let start = this.starts.get(loaded);
+    if (!start) {
+      start = prepare(this.workload, buildKernel(loaded.variant.layers, tellAll), observer);
+      this.starts.set(loaded, start);
+    }
+    return start;
+  }
+}
+
+function besideOf(trace: Trace, other: Trace): Beside {
+  const parts = partingOf(trace, other);
+  if (!parts) return { variant: other.variant, lines: [], parts };
+  const next = other.lines.findIndex(({ kind }, i) => i > parts.there && kind === 'step');
+  const lines = other.lines.slice(0, next < 0 ? undefined : next);
+  while (lines.length > parts.there + 1 && lines.at(-1)?.kind === 'call') lines.pop();
+  return { variant: other.variant, lines, parts };
+}
