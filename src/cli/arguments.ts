@@ -25,5 +25,7 @@ export interface ReplayOptions extends RunOptions {
 export interface RunOptions extends CommonOptions {
   readonly invariant?: string;
   readonly full?: boolean;
+  /** A C program in place of the columns. */
+  readonly c?: boolean;
   readonly bound?: number;
 }

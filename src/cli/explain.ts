@@ -3,6 +3,7 @@ import { InputError } from '../compare/input';
 import { type LoadedFixture, type LoadedVariant, loadFixtures, loadVariants } from '../compare/load';
 import { agreement, outcomeOf, readDifferences, readObservations } from '../compare/observed';
 import { blame } from '../compare/source_places';
+import { reproducerOf } from '../conform/reproducer';
 import { defaultBounds, type ExploreOptions } from '../explore/explore';
 import { parseToken, shortChecksum, showToken } from '../explore/schedule';
 import { invariants, judge } from '../judge/index';
@@ -44,6 +45,12 @@ export function runExplain(
   const { verdict, broken } = blaming(cell, () => explain(cell.fixture, cell.variant, bounds));
   const inOrder = [...broken].sort((a, b) => classes.indexOf(a.class) - classes.indexOf(b.class));
   const chosen = wanted === undefined ? inOrder[0] : inOrder.find((one) => one.invariant === wanted);
+  if (options.c) {
+    if (wanted !== undefined && !chosen)
+      throw new InputError('usage', `${wanted} holds in every run: there is no run to follow`);
+    putProgram(cell, verdict, chosen ?? null, options, terminal);
+    return exit.done;
+  }
   const parts = [heading(cell, verdict, chosen ?? null, options, terminal)];
   if (wanted !== undefined && !chosen) parts.push(`${wanted} holds in every run.\n`);
   else {
@@ -56,6 +63,36 @@ export function runExplain(
   }
   put(parts.join('\n'), options, terminal);
   return exit.done;
+}
+
+/** The run as a C program. What of it user space cannot force is told to whoever looks, too. */
+function putProgram(
+  cell: Named,
+  verdict: Verdict,
+  chosen: Broken | null,
+  options: RunOptions,
+  terminal: Terminal,
+): void {
+  const { fixture } = cell.fixture;
+  const { name } = fixture;
+  const variant = cell.variant.variant;
+  const run =
+    chosen ??
+    (verdict.kind === 'survives' ? { schedule: verdict.witness, checksum: verdict.checksum } : null);
+  const replay = run && replayLine({ ...argumentsOf(cell), token: showToken(run.schedule, run.checksum) });
+  const head = [
+    `${name}: ${fixture.asks}`,
+    `Variant ${variant.meta.id}: ${variant.meta.title}`,
+    `In the model it ${verdictSentence(verdict)}.`,
+    ...(chosen ? [`${chosen.invariant} (${chosen.class}): ${chosen.saw}`] : []),
+    ...(replay ? [replay] : ['There is no run of the model to follow.']),
+    `Build and run: cc -O2 -Wall -pthread ${name}.c -o ${name} && ./${name}`,
+    'Exit codes: 0 all is as on a correct kernel; 1 something is not; 4 this machine cannot run it.',
+  ];
+  const correct = loadVariants(['linux-6.18'])[0]!.variant;
+  const { text, race } = reproducerOf({ fixture, variant, correct, schedule: run?.schedule ?? null, head });
+  if (race !== null) terminal.stderr.write(`faultline: ${race}; the program tries it many times.\n`);
+  put(text.endsWith('\n') ? text : `${text}\n`, options, terminal);
 }
 
 const otherLine = ({ invariant, class: kind, saw }: Broken): string => `  ${invariant} (${kind}): ${saw}`;
