@@ -249,6 +249,7 @@ const struct verb verbs[] = {
 	{ "poke", verb_poke }, { "peek", verb_peek }, { "gup_write", verb_gup_write },
 	{ "mmap", verb_mmap }, { "munmap", verb_munmap }, { "mremap", verb_mremap },
 	{ "mprotect", verb_mprotect }, { "madvise", verb_madvise },
+	{ "tlb_fill", other_verb }, { "tlb_drop", other_verb },
 	{ "fork", verb_fork }, { "exit", verb_exit },
 	{ "post", verb_post }, { "wait", verb_wait },
 	{ "uffd_open", other_verb }, { "uffd_register", other_verb }, { "uffd_unregister", other_verb },

@@ -141,6 +141,12 @@ static void verb_numa_scan(struct outcome *out, const struct op *op)
 	skip(out, "when NUMA balancing scans cannot be told from user space");
 }
 
+static void verb_tlb(struct outcome *out, const struct op *op)
+{
+	(void)op;
+	skip(out, "what a CPU does on its own cannot be asked of it");
+}
+
 extern char swap_path[TEXT];
 
 static void verb_swapoff(struct outcome *out, const struct op *op)
@@ -205,6 +211,7 @@ deed work_verb(const char *name)
 	static const struct verb known[] = {
 		{ "ksm_run", verb_ksm_run }, { "ksm_unmerge", verb_ksm_unmerge },
 		{ "khugepaged", verb_khugepaged }, { "migrate", verb_migrate },
+		{ "tlb_fill", verb_tlb }, { "tlb_drop", verb_tlb },
 		{ "numa_scan", verb_numa_scan }, { "swapoff", verb_swapoff },
 		{ "fsync", verb_fsync }, { "file_write", verb_file_write },
 		{ "clear_refs", verb_clear_refs }, { "pagemap", verb_pagemap },

@@ -14,7 +14,8 @@ import {
 } from './objects';
 import { done, type Run } from './run';
 import { Level, Slot, type Table } from './table';
-import { type Content, type Pfn, type Pte, pfn, type Vaddr } from './units';
+import type { Task } from './task';
+import { type Content, PAGE_SIZE, type Pfn, type Pte, pfn, type Vaddr, vaddr } from './units';
 import type { Access } from './watch';
 
 export type Translation =
@@ -132,6 +133,54 @@ function loadNow(k: Kernel, va: Vaddr, access: Access): Content | Translation {
     stale: t.stale,
   });
   return content;
+}
+
+/**
+ * The CPU of a task walks the tables before its program asks for anything there, which it may do at any time: it
+ * sets A, never D, and raises no fault.
+ * @param cpu the kernel as that task, whose CPU it is
+ */
+export function walk_ahead(k: Kernel, cpu: Kernel, va: Vaddr): Run<void> {
+  k.task.at = va;
+  return k.stepOn(
+    'walk ahead',
+    () => walked(cpu, va).objects,
+    () => walked(cpu, va).writes,
+    () => {
+      const { slot, entry, used } = walked(cpu, va);
+      if (!e.pte_hw_present(entry)) return;
+      if (used !== entry) cpu.hardware_sets(slot!, used);
+      const size = k.m.HPAGE_PMD_SIZE;
+      k.m.tlbs[cpu.task.id]!.fill(va, used, slot!.table.level === Level.pmd, size);
+    },
+  );
+}
+
+interface Walk {
+  readonly slot: Slot | null;
+  readonly entry: Pte;
+  /** The entry with A. */
+  readonly used: Pte;
+  readonly objects: readonly number[];
+  readonly writes: number;
+}
+
+function walked(cpu: Kernel, va: Vaddr): Walk {
+  const slot = leafOf(cpu, va);
+  const entry = slot === null ? e.NONE : slot.peek();
+  const objects = [tlbObject(cpu.task.id)];
+  if (slot) objects.push(entryObject(slot.table.id, slot.index));
+  if (!e.pte_hw_present(entry)) return { slot, entry, used: entry, objects, writes: 0 };
+  const used = e.pte_mkyoung(entry);
+  return { slot, entry, used, objects, writes: used === entry ? 1 : 3 };
+}
+
+/** The CPU of a task drops a translation, which it may do at any time. */
+export function drop_translation(k: Kernel, cpu: Task, va: Vaddr): Run<void> {
+  k.task.at = va;
+  return k.step('drop translation', tlbObject(cpu.id), true, () => {
+    k.m.tlbs[cpu.id]!.flush(va, vaddr(va + PAGE_SIZE), k.m.HPAGE_PMD_SIZE);
+  });
 }
 
 /** One try of a store. */

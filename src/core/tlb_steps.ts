@@ -23,7 +23,7 @@ export abstract class TlbSteps extends PagevecSteps {
     for (const task of this.m.tasks) {
       if (task.mm !== mm || (task.done && this.m.tlbs[task.id]!.isEmpty)) continue;
       yield* this.stepOn(
-        `${label} cpu${task.id}`,
+        `${label}, tlb of ${task.name}`,
         () => [tlbObject(task.id)],
         // A flush that finds nothing changes nothing.
         () => Number(holds(task.id)),

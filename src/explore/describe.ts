@@ -97,7 +97,7 @@ export function nameOf(m: Machine, workload: Workload, object: number): string {
     case 'content':
       return `page ${id} contents`;
     case 'tlb':
-      return `tlb cpu${id}`;
+      return `tlb of ${m.tasks[id]?.name}`;
     case 'mmCounters':
       return 'tlb_flush_pending';
     case 'userfaultfd':

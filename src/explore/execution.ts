@@ -195,7 +195,7 @@ export class Execution<Notes extends object> {
 }
 
 const USER_MODE = 0x811c9dc5;
-const userLabels = new Set(['load', 'store', 'read userfaultfd']);
+const userLabels = new Set(['load', 'store', 'read userfaultfd', 'walk ahead', 'drop translation']);
 /** Writes whose writer does not look at what was there. */
 const blind = /^(write$|get_page$|flush |tlb_flush_pending[+-])/;
 

@@ -1,4 +1,6 @@
 /** Actors that nobody could tell apart: as long as none of them has begun, it does not matter which begins first. */
+
+import { stepsOf } from '../workload/index';
 import type { Execution } from './execution';
 import type { Start } from './start';
 
@@ -8,11 +10,17 @@ export function twinsOf<Notes extends object>(
   execution: Execution<Notes>,
 ): readonly number[] {
   const { workload, machine } = start;
+  const pointedAt = new Set(
+    [...workload.tasks.values()].flatMap((items) => [...stepsOf(items)].map(({ name }) => name)),
+  );
   const looks = execution.running.map(({ actor, task }) => {
     const own = machine.tasks[task.id]!;
     const tlb = machine.tlbs[task.id]!;
     const marked =
-      own.lruPvec.length > 0 || !tlb.isEmpty || workload.finally.some((step) => step.actor === actor.name);
+      pointedAt.has(actor.name) ||
+      own.lruPvec.length > 0 ||
+      !tlb.isEmpty ||
+      workload.finally.some((step) => step.actor === actor.name);
     return marked
       ? actor.name
       : JSON.stringify([actor.process, actor.forkedBy, stepsOnly(workload.tasks.get(actor.name))]);

@@ -1,7 +1,7 @@
 /** One run, told: what each actor did, in which function, and what it changed. */
 
 export interface Change {
-  /** For example `pte guest[5]`, `page 1027 flags`, `ptl`, `tlb cpu1`. */
+  /** For example `pte guest[5]`, `page 1027 flags`, `ptl`, `tlb of vcpu`. */
   readonly object: string;
   readonly before: string;
   readonly after: string;

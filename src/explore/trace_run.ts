@@ -9,6 +9,7 @@ import {
   type Pte,
   show_pte,
   type Table,
+  type Task,
   type Tracer,
 } from '../core/index';
 import type { Workload } from '../workload/index';
@@ -63,8 +64,8 @@ export function traceRun<Notes extends object>(
   writer.quietly = true;
   execution.finish();
   note(execution.schedule.at(-1) ?? 0);
-  const actors = execution.running.map((r) => r.actor.name);
-  const trace = { fixture: start.workload.fixture.name, variant, actors, lines: writer.lines, before, after };
+  const { actors, lines } = writer;
+  const trace = { fixture: start.workload.fixture.name, variant, actors, lines, before, after };
   return { trace, execution, diverged };
 }
 
@@ -74,9 +75,17 @@ class TraceWriter {
   quietly = false;
   machine: Machine | null = null;
   private readonly depths = new Map<number, number>();
-  private positions = new Map<number, number>();
+  /** Those who run, in the order of the schedule's numbers; then whoever is heard of besides. */
+  readonly actors: string[];
 
-  constructor(private readonly workload: Workload) {}
+  constructor(private readonly workload: Workload) {
+    this.actors = workload.actors.filter(({ name }) => workload.tasks.has(name)).map(({ name }) => name);
+  }
+
+  private positionOf(task: Task): number {
+    const known = this.actors.indexOf(task.name);
+    return known < 0 ? this.actors.push(task.name) - 1 : known;
+  }
 
   /** The observer of `start`, with this writer listening, too. */
   beside<Notes extends object>(start: Start<Notes>): Start<Notes>['observer'] {
@@ -99,7 +108,6 @@ class TraceWriter {
   step<Notes extends object>(execution: Execution<Notes>, position: number): void {
     const { machine } = execution;
     const running = execution.running[position]!;
-    this.positions = new Map(execution.running.map((r, i) => [r.task.id, i]));
     const label = running.next?.label ?? '';
     const objects = execution.announced(position)?.objects ?? [];
     const before = objects.map((o) => stateOf(machine, this.workload, o));
@@ -127,8 +135,8 @@ class TraceWriter {
 
   private hear(h: Happening): void {
     if (!('task' in h)) return;
-    const position = this.positions.get(h.task.id) ?? h.task.id;
     if (this.quietly && h.kind !== 'bug' && h.kind !== 'signal') return;
+    const position = this.positionOf(h.task);
     if (h.kind === 'enter') {
       this.line(position, 'call', `${h.name}()`);
       this.depths.set(position, (this.depths.get(position) ?? 0) + 1);

@@ -49,6 +49,9 @@ const weights: Readonly<Record<string, number>> = {
   // A semaphore that nobody posts is a slip of the program, not of the kernel.
   post: 0,
   wait: 0,
+  // A CPU does these on its own; a program cannot, so no real kernel could be asked.
+  tlb_fill: 0,
+  tlb_drop: 0,
 };
 
 /** @param without verbs and groups of verbs that do not appear */

@@ -1,7 +1,7 @@
 /** What a race comes to when a mail has room for one screen: steps of programs, entries, pages, and what was told. */
 import type { TraceLine } from '../explore/index';
 
-const told = /^(?:\S+: )?(?:pte|pmd|page \d+ (?:contents|refcount|mapcount)|tlb cpu)/;
+const told = /^(?:\S+: )?(?:pte|pmd|page \d+ (?:contents|refcount|mapcount)|tlb of )/;
 
 /** Calls stay only where something happens in them directly; locks and counters are left out. */
 export function essence(lines: readonly TraceLine[]): TraceLine[] {

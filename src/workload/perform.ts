@@ -6,10 +6,13 @@ import {
   type KRun,
   type Mm,
   mainline,
+  mmu,
   must,
   processObject,
+  type Run,
   type Signal,
   semaphoreObject,
+  type Task,
   type Vaddr,
 } from '../core/index';
 import { type Act, actOf, call, contentOf, lengthOf, pagesOf, protectionBits, regionOf } from './act';
@@ -154,10 +157,23 @@ function* wait(act: Act): KRun<number> {
   });
 }
 
+/** Does something to the translations of the CPU of another task. */
+function* onTlb(act: Act, run: (cpu: Task, va: Vaddr) => Run<void>): KRun<number> {
+  const { k, step } = act;
+  const cpu = must(
+    k.m.tasks.find((task) => task.name === step.name),
+    `onTlb(): no task for ${step.name}`,
+  );
+  for (const va of pagesOf(act)) yield* run(cpu, va);
+  return 0;
+}
+
 /** By verb; a test holds it against the table of verbs. */
 export const deeds: Readonly<Record<string, Deed>> = {
   write,
   read,
+  tlb_fill: (act) => onTlb(act, (cpu, va) => mmu.walk_ahead(act.k, act.k.as(cpu), va)),
+  tlb_drop: (act) => onTlb(act, (cpu, va) => mmu.drop_translation(act.k, cpu, va)),
   sys_read: (act) => call(act, {}, () => act.k.copy_to_user(act.start, contentOf(act))),
   *sys_write(act) {
     return yield* call(act, {}, function* () {

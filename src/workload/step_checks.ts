@@ -11,6 +11,7 @@ export function checkSteps(source: YamlSource, fixture: Fixture, actorsAreNamed:
   }
   checkExit(source, fixture);
   checkSemaphores(source, fixture);
+  checkCpus(source, fixture);
   checkUffds(source, fixture);
 }
 
@@ -86,6 +87,17 @@ function checkExit(source: YamlSource, fixture: Fixture): void {
       );
     }
     if (at < steps.length - 1) source.fail(steps[at + 1]!.place, `${actor} takes a step after its exit`);
+  }
+}
+
+/** A CPU can be named once its actor runs: from the start, so not one that is forked. */
+function checkCpus(source: YamlSource, fixture: Fixture): void {
+  const threads = fixture.processes.flatMap(({ actors }) => actors);
+  const steps = [...stepLists(fixture)].flatMap(({ items }) => [...stepsOf(items)]);
+  for (const step of steps) {
+    if (!['tlb_fill', 'tlb_drop'].includes(step.verb) || threads.includes(step.name!)) continue;
+    const meant = didYouMean(step.name!, threads);
+    source.fail(step.place, `there is no actor "${step.name}"${meant}; allowed: ${oneOf(threads)}`);
   }
 }
 

@@ -26,7 +26,7 @@ export type Part =
   | { readonly kind: 'features'; readonly of: readonly string[] }
   | {
       readonly kind: 'name';
-      readonly of: 'child' | 'file' | 'semaphore' | 'userfaultfd';
+      readonly of: 'actor' | 'child' | 'file' | 'semaphore' | 'userfaultfd';
       readonly optional?: true;
     }
   /** FILE[i]. */
@@ -37,7 +37,15 @@ export type Part =
   | { readonly kind: 'with' };
 
 export interface VerbSpec {
-  readonly group: 'memory' | 'kernel' | 'mappings' | 'processes' | 'userfaultfd' | 'work' | 'user';
+  readonly group:
+    | 'memory'
+    | 'hardware'
+    | 'kernel'
+    | 'mappings'
+    | 'processes'
+    | 'userfaultfd'
+    | 'work'
+    | 'user';
   readonly parts: readonly Part[];
   /** What it does, in one sentence or two. */
   readonly does: string;
@@ -46,6 +54,7 @@ export interface VerbSpec {
 
 export const groups: Readonly<Record<VerbSpec['group'], string>> = {
   memory: 'Loads and stores of the program',
+  hardware: 'What a CPU does on its own',
   kernel: 'Accesses by the kernel',
   mappings: 'Mappings',
   processes: 'Processes',
@@ -58,6 +67,7 @@ const pages: Part = { kind: 'pages' };
 const page: Part = { kind: 'pages', one: true };
 const pagesOrFault: Part = { kind: 'pages', fault: true };
 const pageOrFault: Part = { kind: 'pages', one: true, fault: true };
+const actor: Part = { kind: 'name', of: 'actor' };
 const value: Part = { kind: 'value' };
 const withUffd: Part = { kind: 'with' };
 const flags = (...of: string[]): Part => ({ kind: 'flags', of });
@@ -83,6 +93,19 @@ export const verbs: Readonly<Record<string, VerbSpec>> = {
     'write guest[0..511]',
   ),
   read: spec('memory', [pages], 'One load from each page.', 'read guest[127]'),
+
+  tlb_fill: spec(
+    'hardware',
+    [actor, pages],
+    'The CPU of that actor fetches translations ahead of its program: A is set, D is not.',
+    'tlb_fill vcpu guest[0]',
+  ),
+  tlb_drop: spec(
+    'hardware',
+    [actor, pages],
+    'The TLB of that actor loses translations without being told to.',
+    'tlb_drop vcpu guest[0]',
+  ),
 
   sys_read: spec(
     'kernel',

@@ -15,7 +15,7 @@ export default invariant({
       if (!cached || !e.pte_write(cached.entry) || !e.pte_dirty(cached.entry)) continue;
       const offset = cached.huge ? Math.floor((h.va % m.HPAGE_PMD_SIZE) / 4096) : 0;
       if (e.pte_pfn(cached.entry) + offset === h.from) {
-        return `page ${h.from} is copied while cpu${task.id} (${task.name}) holds a writable translation of it`;
+        return `page ${h.from} is copied while the CPU of ${task.name} holds a writable translation of it`;
       }
     }
     return null;
