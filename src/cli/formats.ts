@@ -1,6 +1,7 @@
 /** How a comparison is written: one row per format. What a format needs is loaded only when it is asked for. */
 import type { Comparison } from '../compare/comparison';
 import type { LoadedFixture, LoadedVariant } from '../compare/load';
+import type { Mark } from '../report/against';
 import type { Screen } from '../report/screen';
 
 export const formats = ['table', 'json', 'markdown', 'html', 'lkml', 'ktap', 'junit'] as const;
@@ -10,6 +11,8 @@ export interface Compared {
   readonly comparison: Comparison;
   readonly fixtures: readonly LoadedFixture[];
   readonly variants: readonly LoadedVariant[];
+  /** What is marked as new against a saved comparison, where a format has a place for it. */
+  readonly mark?: Mark;
 }
 
 interface FormatRow {
@@ -41,7 +44,7 @@ const rows: Readonly<Record<Format, FormatRow>> = {
     render: (compared) => {
       const { renderHtml } = require('../report/html') as typeof import('../report/html');
       const { runsOf } = require('./runs') as typeof import('./runs');
-      return renderHtml(compared.comparison, runsOf(compared));
+      return renderHtml(compared.comparison, runsOf(compared), compared.mark);
     },
   },
   lkml: {

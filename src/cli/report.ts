@@ -2,17 +2,16 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { compare } from '../compare/compare';
-import type { Comparison } from '../compare/comparison';
 import { InputError } from '../compare/input';
 import { loadFixtures, loadVariants } from '../compare/load';
 import { defaultBounds } from '../explore/explore';
-import { findingsAgainst, newFindings, renderAgainst } from '../report/against';
+import { findingsAgainst, markNew, newFindings, renderAgainst } from '../report/against';
 import { renderLkml } from '../report/lkml';
 import { pageFile, renderOverview } from '../report/markdown';
 import { renderPage } from '../report/markdown_page';
 import type { CommonOptions } from './arguments';
 import { exit } from './failure';
-import { type Format, formatOf } from './formats';
+import { type Compared, type Format, formatOf } from './formats';
 import { checkFolder, writeFolder } from './output_folder';
 import { reviewOf } from './review';
 import { readSaved } from './saved';
@@ -56,24 +55,18 @@ export async function runReport(options: ReportOptions, terminal: Terminal): Pro
     );
     return exit.interrupted;
   }
-  const files = filesOf(comparison, fixtures, variants, options, terminal);
+  const findings = saved && findingsAgainst(comparison, saved);
+  const mark = findings ? markNew(findings) : undefined;
+  const files = filesOf({ comparison, fixtures, variants, ...(mark && { mark }) }, options, terminal);
   writeFolder(folder, files);
   terminal.stdout.write(`${[...files.keys()].map((file) => join(folder, file)).join('\n')}\n`);
-  if (saved === null) return exit.done;
-  const findings = findingsAgainst(comparison, saved);
+  if (findings === null) return exit.done;
   terminal.stdout.write(`\n${renderAgainst(findings, options.against!, screenOf(terminal, options))}`);
   return newFindings(findings).length > 0 ? exit.found : exit.done;
 }
 
 /** Files of a report by name. */
-function filesOf(
-  comparison: Comparison,
-  fixtures: ReturnType<typeof loadFixtures>,
-  variants: ReturnType<typeof loadVariants>,
-  options: ReportOptions,
-  terminal: Terminal,
-): ReadonlyMap<string, string> {
-  const sources = { comparison, fixtures, variants };
+function filesOf(sources: Compared, options: ReportOptions, terminal: Terminal): ReadonlyMap<string, string> {
   if (options.format === 'markdown') {
     const review = reviewOf(sources);
     return new Map([

@@ -13,22 +13,18 @@ import { brokenOf } from '../report/words';
 import { variants as builtIn } from '../variants/index';
 import { type Run, simulate } from '../walk';
 import { compile } from '../workload/index';
+import type { Compared } from './formats';
 
-interface Sources {
-  readonly comparison: Comparison;
-  readonly fixtures: readonly LoadedFixture[];
-  readonly variants: readonly LoadedVariant[];
-}
-
-export function reviewOf(sources: Sources): Review {
+export function reviewOf(sources: Compared): Review {
   return {
     comparison: sources.comparison,
     variants: sources.variants.map((variant) => reviewVariant(sources, variant)),
     about: readObservations().about,
+    ...(sources.mark && { mark: sources.mark }),
   };
 }
 
-function reviewVariant(sources: Sources, loaded: LoadedVariant): VariantReview {
+function reviewVariant(sources: Compared, loaded: LoadedVariant): VariantReview {
   const { meta } = loaded.variant;
   const known = [
     ...builtIn.map((one) => one.meta),
@@ -54,7 +50,7 @@ function reviewVariant(sources: Sources, loaded: LoadedVariant): VariantReview {
 
 const isBuiltIn = (id: string): boolean => builtIn.some((one) => one.meta.id === id);
 
-function changesOf({ variants }: Sources, loaded: LoadedVariant): VariantReview['functions'] {
+function changesOf({ variants }: Compared, loaded: LoadedVariant): VariantReview['functions'] {
   const { base } = loaded.variant.meta;
   if (base === null) return [];
   const ofBase = variants.find(({ variant }) => variant.meta.id === base) ?? builtInBase(base);
@@ -77,7 +73,7 @@ function observationsOf(comparison: Comparison, variant: string): Observation[] 
 }
 
 /** One for every broken invariant of a variant: the shortest. */
-function witnessesOf({ comparison, fixtures }: Sources, loaded: LoadedVariant): Witness[] {
+function witnessesOf({ comparison, fixtures }: Compared, loaded: LoadedVariant): Witness[] {
   const all = fixtures.flatMap((fixture) => {
     const verdict = verdictAt(comparison, fixture.fixture.name, loaded.variant.meta.id);
     return verdict ? brokenOf(verdict).map((broken) => ({ fixture, broken })) : [];
@@ -115,7 +111,7 @@ function runOf({ fixture }: LoadedFixture, loaded: LoadedVariant, schedule: read
 
 /** Functions that the runs of a review enter, or that the variant touches, and that do less than the kernel's. */
 function reducedOnPath(
-  { comparison, fixtures }: Sources,
+  { comparison, fixtures }: Compared,
   loaded: LoadedVariant,
   witnesses: readonly Witness[],
 ): Reduced[] {

@@ -15,6 +15,8 @@ export interface SavedCell {
 export interface Finding {
   readonly fixture: string;
   readonly variant: string;
+  /** Null where nothing broke. */
+  readonly invariant: string | null;
   /** `no-sigbus (sigbus-loop): ...`, or the sentence of a verdict that proves nothing. */
   readonly text: string;
   readonly isNew: boolean;
@@ -30,6 +32,7 @@ export function findingsAgainst(comparison: Comparison, saved: readonly SavedCel
     const broken = brokenOf(verdict).map((one) => ({
       fixture,
       variant,
+      invariant: one.invariant,
       text: `${one.invariant} (${one.class}): ${one.saw}`,
       isNew: !old?.broken.some(({ invariant }) => invariant === one.invariant),
       counts: one.class !== 'spurious',
@@ -38,12 +41,28 @@ export function findingsAgainst(comparison: Comparison, saved: readonly SavedCel
     const rest = {
       fixture,
       variant,
+      invariant: null,
       text: unproven ?? '',
       isNew: old?.verdict !== verdict.kind,
       counts: true,
     };
     return unproven === null ? broken : [...broken, rest];
   });
+}
+
+/** What stands before a cell, or before one broken invariant of it: `>> ` where it is new. */
+export type Mark = (fixture: string, variant: string, invariant?: string) => string;
+export const unmarked: Mark = () => '';
+
+export function markNew(findings: readonly Finding[]): Mark {
+  const fresh = findings.filter((one) => one.isNew);
+  const marked = new Set(
+    fresh.flatMap(({ fixture, variant, invariant }) => [
+      `${fixture} ${variant}`,
+      `${fixture} ${variant} ${invariant}`,
+    ]),
+  );
+  return (...names) => (marked.has(names.join(' ')) ? '>> ' : '');
 }
 
 const unprovenOf = (verdict: Verdict): string | null =>

@@ -2,6 +2,7 @@
 
 import { deflateRawSync } from 'node:zlib';
 import type { Comparison } from '../compare/comparison';
+import { type Mark, unmarked } from './against';
 import { htmlProgram } from './html_program';
 import { packRuns, type ShownRun } from './html_runs';
 import { htmlStyle } from './html_style';
@@ -13,13 +14,14 @@ import { brokenOf, cellWord, classes, classWords, verdictSentence } from './word
 export const htmlText = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
-export function renderHtml(comparison: Comparison, runs: Iterable<ShownRun>): string {
+export function renderHtml(comparison: Comparison, runs: Iterable<ShownRun>, mark?: Mark): string {
   const data = { cells: cellsOf(comparison), ...packRuns(runs) };
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>faultline review</title><style>${htmlStyle}</style></head>
 <body><header><h1>Review</h1><p>${htmlText(searchedText(comparison))}</p></header>
-<main>${filters()}${matrix(comparison)}
+<main>${filters()}${matrix(comparison, mark ?? unmarked)}
+${mark ? '<p class="hint">&gt;&gt; is new against the saved comparison.</p>' : ''}
 <p class="hint">A cell opens the run behind it: what breaks, or how it enters the window and comes out of it. Keys: arrows
 and Enter in the table; in a run left and right for a step, Home and End, Escape back to the table.</p>
 <section id="cell" hidden></section>
@@ -55,7 +57,7 @@ const filters = (): string =>
     )
     .join('')}</fieldset>`;
 
-function matrix(comparison: Comparison): string {
+function matrix(comparison: Comparison, mark: Mark): string {
   const { fixtures, variants } = comparison;
   const heads = variants.map(
     ({ id, title }) => `<th scope="col" title="${htmlText(title)}">${htmlText(id)}</th>`,
@@ -65,7 +67,7 @@ function matrix(comparison: Comparison): string {
       const verdict = verdictAt(comparison, id, variant.id);
       const found = verdict ? [...new Set(brokenOf(verdict).map((one) => one.class))] : [];
       const kind = verdict?.kind ?? 'none';
-      return `<td data-classes="${found.join(' ')}"><a class="${kind}" href="#${encodeURIComponent(id)}/${encodeURIComponent(variant.id)}">${htmlText(cellWord(verdict))}</a></td>`;
+      return `<td data-classes="${found.join(' ')}"><a class="${kind}" href="#${encodeURIComponent(id)}/${encodeURIComponent(variant.id)}">${htmlText(mark(id, variant.id) + cellWord(verdict))}</a></td>`;
     });
     return `<tr><th scope="row" title="${htmlText(asks)}">${htmlText(id)}</th>${cells.join('')}</tr>`;
   });

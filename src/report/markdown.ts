@@ -1,5 +1,6 @@
 /** The comparison and the review as Markdown: an overview, and one page per variant. */
 import type { Comparison } from '../compare/comparison';
+import { type Mark, unmarked } from './against';
 import { costHeads, costKinds, costText } from './cost';
 import { finding, plural, type Review, verdictAt } from './review';
 import { cellWord, classes, classWords, verdictWords } from './words';
@@ -12,9 +13,13 @@ export const mdTable = (head: readonly string[], rows: readonly (readonly string
   [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 
 /** The table of a comparison, for `compare --format markdown` and the overview. */
-export function renderMarkdown(comparison: Comparison, linked = false): string {
+export function renderMarkdown(comparison: Comparison, linked = false, mark?: Mark): string {
   const name = (id: string): string => (linked ? `[${cellText(id)}](${pageFile(id)})` : cellText(id));
-  const parts = [summary(comparison, name), matrix(comparison, name), legend(comparison)];
+  const parts = [
+    summary(comparison, name),
+    matrix(comparison, name, mark ?? unmarked),
+    legend(comparison, mark),
+  ];
   return `${parts.join('\n\n')}\n`;
 }
 
@@ -44,17 +49,19 @@ function summary({ summary: rows, variants, costs }: Comparison, name: (id: stri
   );
 }
 
-function matrix(comparison: Comparison, name: (id: string) => string): string {
+function matrix(comparison: Comparison, name: (id: string) => string, mark: Mark): string {
   return mdTable(
     ['fixture', ...comparison.variants.map(({ id }) => name(id))],
     comparison.fixtures.map(({ id }) => [
       cellText(id),
-      ...comparison.variants.map((variant) => cellWord(verdictAt(comparison, id, variant.id))),
+      ...comparison.variants.map(
+        (variant) => mark(id, variant.id) + cellWord(verdictAt(comparison, id, variant.id)),
+      ),
     ]),
   );
 }
 
-function legend({ cells }: Comparison): string {
+function legend({ cells }: Comparison, mark?: Mark): string {
   const used = new Set(cells.flatMap(({ verdict }) => cellWord(verdict).replace('*', '').split('+')));
   const verdictLines = Object.values(verdictWords).filter(({ word }) => used.has(word));
   const lines = [...classes.map((one) => classWords[one]), ...verdictLines].map(
@@ -62,6 +69,7 @@ function legend({ cells }: Comparison): string {
   );
   return [
     ...lines,
+    ...(mark ? ['- **>>**: new against the saved comparison'] : []),
     '- **\\***: with something spurious, which alone breaks no proposal',
     "- **faults, events, ...**: cost beside the proposal's base, over the fixtures that ran to their end on both",
   ].join('\n');
@@ -82,7 +90,7 @@ export function renderOverview(review: Review): string {
     '# Review',
     `Which of these ${variants.length} variants avoid the faults that the ${plural(fixtures.length, 'fixture')} below ` +
       'ask for, over every order of their steps, and what does each cost?',
-    renderMarkdown(comparison, true).trimEnd(),
+    renderMarkdown(comparison, true, review.mark).trimEnd(),
     searchedText(comparison),
     '## Findings',
     ...variants.map(

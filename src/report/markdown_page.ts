@@ -1,5 +1,6 @@
 /** The page of one variant: what it changes, what was said, observed and found, what it costs, what is not shown. */
 import type { VariantMeta } from '../core/index';
+import { unmarked } from './against';
 import { costHeads, costKinds, costText } from './cost';
 import { functionDiff } from './difference';
 import { renderTrace } from './explain';
@@ -84,18 +85,18 @@ function changes({ meta, functions }: VariantReview): string[] {
   return [touched, `Beside ${meta.base}:`, fence(cut.join('\n').trimEnd(), 'diff'), more];
 }
 
-function verdicts(meta: VariantMeta, { comparison }: Review): string[] {
+function verdicts(meta: VariantMeta, { comparison, mark = unmarked }: Review): string[] {
   const rows = comparison.fixtures.flatMap(({ id }) => {
     const verdict = verdictAt(comparison, id, meta.id);
-    return verdict ? [verdictRow(id, verdict)] : [];
+    return verdict ? [verdictRow(id, verdict, mark(id, meta.id))] : [];
   });
   return [mdTable(['fixture', 'verdict', 'in words', 'searched'], rows)];
 }
 
 type Found = Parameters<typeof verdictSentence>[0];
-export const verdictRow = (fixture: string, verdict: Found): string[] => [
+export const verdictRow = (fixture: string, verdict: Found, mark = ''): string[] => [
   cellText(fixture),
-  cellWord(verdict),
+  mark + cellWord(verdict),
   cellText(verdictSentence(verdict)),
   boundText(verdict),
 ];
@@ -128,13 +129,14 @@ function observed({ observations }: VariantReview, { about }: Review): string[] 
   ];
 }
 
-function witnesses({ witnesses: all, meta }: VariantReview, { comparison }: Review): string[] {
+function witnesses({ witnesses: all, meta }: VariantReview, review: Review): string[] {
+  const mark = review.mark ?? unmarked;
   if (all.length === 0) return ['Nothing broke, so there is none.'];
   return all.flatMap((one) => [
-    `### ${one.broken.invariant} (${one.broken.class})`,
+    `### ${mark(one.fixture, meta.id, one.broken.invariant)}${one.broken.invariant} (${one.broken.class})`,
     `In ${cellText(one.fixture)}: ${cellText(one.broken.saw)}`,
     fence(renderTrace(one.trace, one.replay, { width: 100, color: false, full: false })),
-    elsewhere(one, meta, comparison, all),
+    elsewhere(one, meta, review, all),
   ]);
 }
 
@@ -142,7 +144,7 @@ function witnesses({ witnesses: all, meta }: VariantReview, { comparison }: Revi
 function elsewhere(
   { broken, fixture }: Witness,
   meta: VariantMeta,
-  comparison: Review['comparison'],
+  { comparison, mark = unmarked }: Review,
   drawn: readonly Witness[],
 ): string {
   const others = comparison.fixtures.filter(({ id }) => {
@@ -154,7 +156,9 @@ function elsewhere(
   });
   if (others.length === 0) return '';
   const lines = others.map(
-    ({ id }) => `- ${cellText(id)}: \`faultline explain ${id} ${meta.id} --invariant ${broken.invariant}\``,
+    ({ id }) =>
+      // Two > at the beginning of a line would be a quotation.
+      `- ${mark(id, meta.id, broken.invariant).replace('>>', '\\>>')}${cellText(id)}: \`faultline explain ${id} ${meta.id} --invariant ${broken.invariant}\``,
   );
   return ['Also in:', '', ...lines].join('\n');
 }

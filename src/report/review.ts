@@ -4,6 +4,7 @@ import type { ChangedFunction } from '../compare/function_sources';
 import type { VariantMeta } from '../core/index';
 import type { Trace } from '../explore/index';
 import type { Broken, Verdict } from '../judge/index';
+import type { Mark } from './against';
 import type { Replay } from './explain';
 import { brokenOf, classesOf, classWords } from './words';
 
@@ -49,6 +50,8 @@ export interface Review {
   readonly variants: readonly VariantReview[];
   /** How the observations of real kernels were made. */
   readonly about: string;
+  /** What is marked as new against a saved comparison. */
+  readonly mark?: Mark;
 }
 
 export const verdictAt = ({ cells }: Comparison, fixture: string, variant: string): Verdict | undefined =>

@@ -44,6 +44,26 @@ describe('report', () => {
     expect(readFileSync(join(output, file), 'utf8')).toContain(has);
   });
 
+  test.each([
+    { format: 'markdown', file: 'dirty-accountable-false.md', marked: ['| >> SIGBUS |', '### >> no-sigbus'] },
+    { format: 'markdown', file: 'README.md', marked: ['| >> SIGBUS |', '**>>**'] },
+    { format: 'html', file: 'report.html', marked: ['>&gt;&gt; SIGBUS<', '&gt;&gt; is new'] },
+  ])('marks in $file what is new against a saved comparison', async ({ format, file, marked }) => {
+    const saved = join(folder(), 'saved.json');
+    await faultline(small('compare', '--format', 'json', '--output', saved));
+    const output = folder();
+    const report = small('report', '--format', format, '--output', output, '--against', saved);
+    expect((await faultline(report)).code).toBe(0);
+    const before = readFileSync(join(output, file), 'utf8');
+    const comparison = JSON.parse(readFileSync(saved, 'utf8'));
+    for (const cell of comparison.cells) Object.assign(cell, { verdict: 'survives', broken: [] });
+    writeFileSync(saved, JSON.stringify(comparison));
+    expect((await faultline(report)).code).toBe(1);
+    const after = readFileSync(join(output, file), 'utf8');
+    for (const text of marked) expect(after).toContain(text);
+    expect(before).not.toContain(marked[0]);
+  });
+
   test('refuses a folder that is a file', async () => {
     const { code, stderr } = await faultline(small('report', '--output', fixture));
     expect(code).toBe(64);
