@@ -147,7 +147,8 @@ function addExplain(program: Command, terminal: Terminal, run: Run): void {
     .argument('<fixture>', 'a built-in fixture or your own .yaml file')
     .argument('<variant>', 'a built-in variant or your own .ts or .js file')
     .option('--invariant <id>', 'the run that breaks this one, of several')
-    .option('--full', 'also the steps that changed nothing');
+    .option('--full', 'also the steps that changed nothing')
+    .option('--c', 'a C program in the manner of selftests/mm that does the same on a real kernel');
   searchOptions(command, false);
   screenOptions(command)
     .addHelpText(
@@ -155,6 +156,7 @@ function addExplain(program: Command, terminal: Terminal, run: Run): void {
       examples(
         'faultline explain thp-unprotect-one-page dirty-accountable-false',
         'faultline explain thp-unprotect-one-page mkwrite-reuse --invariant refcount --full',
+        'faultline explain thp-partial uffd-wp-2018 --c --output thp-partial.c',
       ),
     )
     .action((fixture: string, variant: string, options: RunOptions) =>
