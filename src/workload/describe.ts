@@ -1,6 +1,7 @@
 /** The grammar for people and editors: the JSON Schema of a fixture and the reference page, made from the one table. */
 import { fileKinds, protections } from './fixture';
-import { advices, groups, type Part, usage, verbNames, verbs } from './step_grammar';
+import { advices, groups, type Part, verbNames, verbs } from './step_grammar';
+import { usage } from './step_usage';
 
 const NAME = '[A-Za-z_][\\w-]*';
 const INDEX = '\\[\\d+\\]';

@@ -1,6 +1,7 @@
 /** Reads the text of a step with the table of verbs. */
 import type { Place, Range, UserStep } from './fixture';
-import { type Part, reserved, usage, verbNames, verbs } from './step_grammar';
+import { type Part, reserved, verbNames, verbs } from './step_grammar';
+import { usage } from './step_usage';
 import { didYouMean, oneOf } from './suggestion';
 
 /** What the text of a step may name. */
