@@ -3,6 +3,7 @@ import { type LoadedFixture, type LoadedVariant, loadFixtures, loadVariants } fr
 import { resolveVariant, type Variant } from './core/index';
 import { variants as builtIn } from './variants/index';
 
+export { type Config, defineConfig } from './compare/config';
 export { type CompareOptions, type Comparison, compare } from './compare/index';
 export * from './core/index';
 export { parseSchedule, showSchedule } from './explore/index';

@@ -15,6 +15,8 @@ export interface CompareOptions extends CommonOptions {
   readonly jobs?: number;
   readonly bound?: number;
   readonly quiet?: boolean;
+  /** Again whenever a file changes. */
+  readonly watch?: boolean;
   readonly shard?: { readonly index: number; readonly of: number };
 }
 

@@ -13,7 +13,7 @@ export function addB4Check(program: Command, terminal: Terminal, run: Run): void
     .addOption(fixtureOption())
     .option('--mail <file>', 'the mail (default: stdin)')
     .option('--verbose', 'errors with their stack');
-  searching(command)
+  searching(command, 'no progress on stderr')
     .addHelpText(
       'after',
       examples(

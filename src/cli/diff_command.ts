@@ -13,7 +13,7 @@ export function addDiff(program: Command, terminal: Terminal, run: Run): void {
     .argument('<variant>', 'a built-in variant or your own .ts or .js file')
     .argument('<other>', 'another one')
     .addOption(fixtureOption());
-  printing(searching(command))
+  printing(searching(command, 'no progress on stderr'))
     .addHelpText(
       'after',
       examples(

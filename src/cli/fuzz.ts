@@ -60,7 +60,8 @@ export function addFuzz(
     .addOption(sharding('fixture'))
     .option('--output <folder>', `where to save what was found (default: ${FOLDER})`)
     .option('--quiet', 'no progress on stderr')
-    .option('--verbose', 'errors with their stack')
+    .option('--config <file>', 'settings (default: faultline.config.ts or .js, if it is there)')
+    .option('--verbose', 'what is run and every fixture, on stderr; errors with their stack')
     .addHelpText(
       'after',
       [

@@ -1,11 +1,20 @@
 /** argv to exit code. What a command does is in its own file, which is loaded only when it runs. */
-import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { version } from '../version';
 import type { CommonOptions, CompareOptions, ReplayOptions, RunOptions } from './arguments';
 import type { ConformOptions } from './conform';
 import { failureOf } from './failure';
 import { formats } from './formats';
-import { sharding } from './options';
+import {
+  atLeast,
+  boundOption,
+  examples,
+  fixtureOption,
+  printing,
+  repeatable,
+  searching,
+  sharding,
+} from './options';
 import { screenOf, type Terminal } from './terminal';
 
 /** @returns the exit code; see docs/design.md section 5 */
@@ -76,7 +85,11 @@ function programOf(named: string | undefined, terminal: Terminal, run: Run): Com
     .addHelpText(
       'after',
       examples('faultline compare', 'faultline explain FIXTURE VARIANT', 'faultline list'),
-    );
+    )
+    .hook('preAction', (_, command) => {
+      const { applyConfig } = require('./config') as typeof import('./config');
+      applyConfig(command, terminal);
+    });
   const asked = named !== undefined && Object.hasOwn(commands, named) ? [commands[named]!] : null;
   for (const add of asked ?? Object.values(commands)) add(program, terminal, run);
   return program;
@@ -89,16 +102,18 @@ function addCompare(program: Command, terminal: Terminal, run: Run): void {
     .addOption(
       repeatable('--variant <id|file>', 'a built-in variant or your own .ts or .js file; repeatable'),
     )
-    .addOption(repeatable('--fixture <id|file>', 'a built-in fixture or your own .yaml file; repeatable'));
+    .addOption(fixtureOption());
   searchOptions(command);
   command.addOption(sharding('cell'));
-  screenOptions(command)
+  printing(command)
     .addHelpText(
       'after',
       examples(
         'faultline compare',
         'faultline compare --variant mkwrite-reuse --variant ./my-fix.ts --fixture thp-unprotect-one-page',
         'faultline compare --format json --output comparison.json',
+        'faultline compare --variant ./my-fix.ts --watch',
+        'faultline compare --config ci/faultline.config.ts --quiet',
       ),
     )
     .action((options: CompareOptions) => run(() => comparing().runCompare(options, terminal)));
@@ -109,12 +124,16 @@ function addCheck(program: Command, terminal: Terminal, run: Run): void {
     .command('check')
     .description('One proposal or a few on all fixtures; exit code 1 unless all of them stand.')
     .argument('<variant...>', 'built-in variants or your own .ts or .js files')
-    .addOption(repeatable('--fixture <id|file>', 'a built-in fixture or your own .yaml file; repeatable'));
+    .addOption(fixtureOption());
   searchOptions(command);
-  screenOptions(command)
+  printing(command)
     .addHelpText(
       'after',
-      examples('faultline check uffd-wp-bit', 'faultline check ./my-fix.ts --format json'),
+      examples(
+        'faultline check uffd-wp-bit',
+        'faultline check ./my-fix.ts --format json',
+        'faultline check ./my-fix.ts --quiet',
+      ),
     )
     .action((variant: string[], options: CompareOptions) =>
       run(() => comparing().runCheck({ ...options, variant }, terminal)),
@@ -133,7 +152,7 @@ function addList(program: Command, terminal: Terminal, run: Run): void {
         'functions',
       ]),
     );
-  screenOptions(command)
+  printing(command)
     .addHelpText('after', examples('faultline list', 'faultline list fixtures'))
     .action((what: string | undefined, options: CommonOptions) =>
       run(() => listing().runList(what, options, terminal)),
@@ -150,7 +169,7 @@ function addExplain(program: Command, terminal: Terminal, run: Run): void {
     .option('--full', 'also the steps that changed nothing')
     .option('--c', 'a C program in the manner of selftests/mm that does the same on a real kernel');
   searchOptions(command, false);
-  screenOptions(command)
+  printing(command)
     .addHelpText(
       'after',
       examples(
@@ -179,7 +198,7 @@ function addReplay(program: Command, terminal: Terminal, run: Run): void {
       new Option('--then <what>', 'then: every run that begins with these steps').choices(['explore']),
     );
   searchOptions(command, false);
-  screenOptions(command)
+  printing(command)
     .addHelpText(
       'after',
       examples(
@@ -204,7 +223,7 @@ function addConform(program: Command, terminal: Terminal, run: Run): void {
         "live, a bzImage to boot in QEMU, or Debian's kernel as in debian:6.1",
       ).default('live'),
     )
-    .addOption(repeatable('--fixture <id|file>', 'a built-in fixture or your own .yaml file; repeatable'))
+    .addOption(fixtureOption())
     .option('--variant <id|file>', 'what the kernel is held against (default: the variant of its version)')
     .option('--observed', 'print all that the kernel did, too')
     .addOption(new Option('--runs <n>', 'so many random fixtures instead').argParser(atLeast(1)))
@@ -215,8 +234,8 @@ function addConform(program: Command, terminal: Terminal, run: Run): void {
       repeatable('--without <verb|group>', 'verbs, or groups of verbs, that do not appear; repeatable'),
     )
     .addOption(new Option('--format <format>', 'how to print').choices(['table', 'json']).default('table'))
-    .option('--quiet', 'no progress on stderr');
-  screenOptions(command)
+    .option('--quiet', 'no progress, and of what agrees only the last line');
+  printing(command)
     .addHelpText(
       'after',
       examples(
@@ -228,48 +247,14 @@ function addConform(program: Command, terminal: Terminal, run: Run): void {
     .action((options: ConformOptions) => run(() => conforming().runConform(options, terminal)));
 }
 
-const repeatable = (flags: string, description: string): Option =>
-  new Option(flags, description).argParser((value: string, before: string[] = []) => [...before, value]);
-
-const examples = (...lines: string[]): string =>
-  `\nExamples:\n${lines.map((line) => `  $ ${line}\n`).join('')}`;
-
+/** @param threads whether it searches many cells, not one */
 function searchOptions(command: Command, threads = true): void {
-  command.addOption(
-    new Option('--bound <n>', 'runs of one cell after which its search stops, and says so').argParser(
-      atLeast(1),
-    ),
-  );
-  if (threads) {
-    command
-      .addOption(
-        new Option('--jobs <n>', 'threads; 0: none beside the main one (default: one per core)').argParser(
-          atLeast(0),
-        ),
-      )
-      .addOption(new Option('--format <format>', 'how to print').choices([...formats]).default('table'))
-      .option('--against <file>', 'a comparison saved as JSON: mark what is new; exit code 1 if something is')
-      .option('--quiet', 'no progress on stderr');
+  if (!threads) {
+    command.addOption(boundOption());
+    return;
   }
+  searching(command)
+    .addOption(new Option('--format <format>', 'how to print').choices([...formats]).default('table'))
+    .option('--against <file>', 'a comparison saved as JSON: mark what is new; exit code 1 if something is')
+    .option('--watch', 'again whenever a file that was named changes, the cells that it touches; ^C ends');
 }
-
-function screenOptions(command: Command): Command {
-  return command
-    .option('--output <file>', 'write there instead of stdout, all or nothing')
-    .addOption(
-      new Option('--width <columns>', 'columns (default: the terminal, 80 in a pipe)').argParser(atLeast(40)),
-    )
-    .option('--color', 'colour also where it is no terminal')
-    .option('--no-color', 'no colour')
-    .option('--verbose', 'errors with their stack');
-}
-
-const atLeast =
-  (least: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || value < least) {
-      throw new InvalidArgumentError(`It must be a whole number, at least ${least}.`);
-    }
-    return value;
-  };

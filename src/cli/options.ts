@@ -13,20 +13,27 @@ export const examples = (...lines: string[]): string =>
 export const fixtureOption = (): Option =>
   repeatable('--fixture <id|file>', 'a built-in fixture or your own .yaml file; repeatable');
 
-export function searching(command: Command): Command {
+export const boundOption = (): Option =>
+  new Option('--bound <n>', 'runs of one cell after which its search stops, and says so').argParser(
+    atLeast(1),
+  );
+
+/** @param quiet what --quiet does */
+export function searching(
+  command: Command,
+  quiet = 'no progress, and a line per variant instead of the table',
+): Command {
   return command
-    .addOption(
-      new Option('--bound <n>', 'runs of one cell after which its search stops, and says so').argParser(
-        atLeast(1),
-      ),
-    )
+    .addOption(boundOption())
     .addOption(
       new Option('--jobs <n>', 'threads; 0: none beside the main one (default: one per core)').argParser(
         atLeast(0),
       ),
     )
-    .option('--quiet', 'no progress on stderr');
+    .option('--quiet', quiet);
 }
+
+export const VERBOSE = 'what is loaded, every cell and how long it took, on stderr; errors with their stack';
 
 /** @param output the flags of --output and what it does */
 export function printing(command: Command, ...output: [string, string] | []): Command {
@@ -38,7 +45,8 @@ export function printing(command: Command, ...output: [string, string] | []): Co
     )
     .option('--color', 'colour also where it is no terminal')
     .option('--no-color', 'no colour')
-    .option('--verbose', 'errors with their stack');
+    .option('--config <file>', 'settings (default: faultline.config.ts or .js, if it is there)')
+    .option('--verbose', VERBOSE);
 }
 
 export const atLeast =

@@ -15,7 +15,11 @@ export function addReport(program: Command, terminal: Terminal, run: Run): void 
     .addOption(fixtureOption())
     .addOption(new Option('--format <format>', 'how to write it').choices([...formats]).default('markdown'))
     .option('--against <file>', 'a comparison saved as JSON: mark what is new; exit code 1 if something is');
-  printing(searching(command), '--output <folder>', 'where to write it (default: reports)')
+  printing(
+    searching(command, 'no progress, and no list of the files that were written'),
+    '--output <folder>',
+    'where to write it (default: reports)',
+  )
     .addHelpText(
       'after',
       examples(

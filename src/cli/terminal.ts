@@ -37,18 +37,22 @@ function wantsColor(env: Terminal['env'], isTerminal: boolean): boolean {
   return isTerminal && env.TERM !== 'dumb';
 }
 
+export interface Progress {
+  /** @param done of so many, from which the remaining time is estimated */
+  show(text: string, done?: number, of?: number): void;
+  clear(): void;
+}
+
 /** Shows how far a long command is, and how long it took, where somebody looks: on a terminal, and not in CI. */
-export function progressOn(
-  { stderr, env }: Terminal,
-  quiet: boolean,
-): { show(text: string): void; clear(): void } {
+export function progressOn({ stderr, env }: Terminal, quiet: boolean): Progress {
   const begin = Date.now();
   const isShown = stderr.isTTY === true && !env.CI && !quiet;
   let shown = false;
   return {
-    show(text) {
+    show(text, done, of) {
       if (!isShown) return;
-      stderr.write(`\r\u001b[2K${text.slice(0, (stderr.columns ?? IN_A_PIPE) - 1)}`);
+      const far = done && of ? `${done}/${of} ${left(Date.now() - begin, done, of)}` : '';
+      stderr.write(`\r\u001b[2K${(far + text).slice(0, (stderr.columns ?? IN_A_PIPE) - 1)}`);
       shown = true;
     },
     clear() {
@@ -56,6 +60,13 @@ export function progressOn(
       shown = false;
     },
   };
+}
+
+/** After a few seconds, when there is something to judge it by. */
+function left(milliseconds: number, done: number, of: number): string {
+  if (milliseconds < 3000 || done === of) return '';
+  const seconds = Math.ceil(((milliseconds / done) * (of - done)) / 1000);
+  return `about ${seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`} left: `;
 }
 
 /** Nobody wants to know it of what is over at once. */

@@ -53,6 +53,14 @@ export function builtInQuestions(): { id: string; asks: string }[] {
   });
 }
 
+/** The files of fixtures in the same order, whether they can be loaded or not. */
+export function fixtureFiles(arguments_: readonly string[]): string[] {
+  const known = builtInFixtures();
+  return (arguments_.length > 0 ? arguments_ : known).map((argument) =>
+    known.includes(argument) ? join(fixturesFolder, `${argument}.yaml`) : argument,
+  );
+}
+
 /** @param arguments_ ids or files; none means every built-in fixture */
 export function loadFixtures(arguments_: readonly string[]): LoadedFixture[] {
   const known = builtInFixtures();
@@ -73,8 +81,14 @@ function loadFixture(argument: string, known: readonly string[]): LoadedFixture 
   return { fixture: parseFixture(text, shown), argument, file: shown };
 }
 
-/** @param arguments_ ids or files; none means every built-in variant */
-export function loadVariants(arguments_: readonly string[]): LoadedVariant[] {
+/**
+ * @param arguments_ ids or files; none means every built-in variant
+ * @param onFile called with every file of a user's variant, absolute, also where loading fails later
+ */
+export function loadVariants(
+  arguments_: readonly string[],
+  onFile?: (path: string, argument: string) => void,
+): LoadedVariant[] {
   const known = builtInVariants();
   const ids = known.map(({ meta }) => meta.id);
   const all = [...known];
@@ -82,7 +96,7 @@ export function loadVariants(arguments_: readonly string[]): LoadedVariant[] {
     const builtIn = known.find(({ meta }) => meta.id === argument);
     if (builtIn) return { variant: builtIn, argument };
     if (!namesFile(argument, codeEndings)) throw unknown('variant', argument, ids, '.ts or .js');
-    const variant = fromFile(argument);
+    const variant = fromFile(argument, (path) => onFile?.(path, argument));
     all.push(variant);
     return { variant, argument };
   });
@@ -96,8 +110,12 @@ export function loadVariants(arguments_: readonly string[]): LoadedVariant[] {
   });
 }
 
-const fromFile = (file: string): Variant =>
-  (require('./variant_file') as typeof import('./variant_file')).loadVariantFile(file, builtInVariants());
+const fromFile = (file: string, onFile: (path: string) => void): Variant =>
+  (require('./variant_file') as typeof import('./variant_file')).loadVariantFile(
+    file,
+    builtInVariants(),
+    onFile,
+  );
 
 const resolve = (variant: Variant, all: readonly Variant[]): ResolvedVariant =>
   (require('../core/index') as typeof import('../core/index')).resolveVariant(variant, all);
@@ -106,7 +124,7 @@ function refuseBase({ meta }: Variant, argument: string, all: readonly Variant[]
   const ids = all.map((one) => one.meta.id);
   if (meta.base === null || (ids.includes(meta.base) && meta.base !== meta.id)) return;
   const allowed = ids.filter((id) => id !== meta.id);
-  const { placeOfWord } = require('./variant_file') as typeof import('./variant_file');
+  const { placeOfWord } = require('./user_file') as typeof import('./user_file');
   throw new InputError(
     'input',
     `${placeOfWord(argument, 'base')}: base "${meta.base}" does not exist${didYouMean(meta.base, allowed)}; allowed: ${allowed.join(', ')}, or a file named with --variant`,

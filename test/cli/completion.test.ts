@@ -16,6 +16,8 @@ describe('completion', () => {
     { words: ['faultline', 'explain', 'thp-partial', 'dirty-'], offers: ['dirty-accountable-false'] },
     { words: ['faultline', 'compare', '--fixture', 'thp-w'], offers: ['thp-whole'] },
     { words: ['faultline', 'compare', '--form'], offers: ['--format'] },
+    { words: ['faultline', 'check', '--wat'], offers: ['--watch'] },
+    { words: ['faultline', 'diff', '--con'], offers: ['--config'] },
     { words: ['faultline', 'new', 'v'], offers: ['variant'] },
   ])('$words', async ({ words, offers }) => {
     const { code, stdout } = await faultline(['completion', 'bash']);

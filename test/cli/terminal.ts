@@ -15,6 +15,8 @@ interface Setting {
   readonly env?: Record<string, string>;
   /** Interrupt when stderr shows that a cell is finished. */
   readonly interruptAt?: RegExp;
+  /** Called after everything that is printed, with all of it so far. */
+  readonly onPrinted?: (shown: { stdout: string; stderr: string }, interrupt: () => void) => void;
 }
 
 export async function faultline(argv: readonly string[], setting: Setting = {}): Promise<Ended> {
@@ -23,12 +25,19 @@ export async function faultline(argv: readonly string[], setting: Setting = {}):
   let interrupt = (): void => {};
   const terminal = setting.columns === undefined ? {} : { isTTY: true, columns: setting.columns };
   const code = await main(argv, {
-    stdout: { ...terminal, write: (text) => (stdout += text) },
+    stdout: {
+      ...terminal,
+      write(text) {
+        stdout += text;
+        setting.onPrinted?.({ stdout, stderr }, () => interrupt());
+      },
+    },
     stderr: {
       isTTY: setting.interruptAt !== undefined,
       write(text) {
         stderr += text;
         if (setting.interruptAt?.test(text)) interrupt();
+        setting.onPrinted?.({ stdout, stderr }, () => interrupt());
       },
     },
     env: setting.env ?? {},

@@ -1,0 +1,51 @@
+import { faultline, fixtureText, folder, put, variantText } from './terminal';
+
+const place = folder();
+const fixture = put(place, 'written-page.yaml', fixtureText('written-page'));
+const idea = put(place, 'my-idea.ts', variantText(''));
+const on = ['--fixture', fixture, '--jobs', '0'];
+
+describe('--quiet', () => {
+  test('of compare prints a line per variant with what broke', async () => {
+    const variants = ['my-idea', 'dirty-accountable-false', 'mkwrite-reuse-as-posted'];
+    const named = variants.flatMap((one) => ['--variant', one === 'my-idea' ? idea : one]);
+    const { code, stdout, stderr } = await faultline(['compare', '--quiet', ...named, ...on]);
+    expect(stdout.split('\n')).toEqual([
+      'my-idea: survived 1 of 1',
+      'dirty-accountable-false: SIGBUS 1; survived 0 of 1',
+      'mkwrite-reuse-as-posted: no build',
+      '',
+    ]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  });
+
+  test('of check says why it ends with 1', async () => {
+    const { code, stdout } = await faultline(['check', idea, '--quiet', '--bound', '1', ...on]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: 'my-idea: cut 1; survived 0 of 1\n' });
+  });
+
+  test('leaves a format alone that a program reads', async () => {
+    const argv = ['compare', '--variant', idea, '--format', 'json', ...on];
+    expect((await faultline([...argv, '--quiet'])).stdout).toBe((await faultline(argv)).stdout);
+  });
+});
+
+describe('--verbose', () => {
+  test('tells what is from where, every cell, and how long it took', async () => {
+    const argv = ['compare', '--variant', idea, '--variant', 'uffd-wp-2018', ...on];
+    const { code, stdout, stderr } = await faultline([...argv, '--verbose']);
+    expect(stderr.replace(/in \d+ ms/g, 'in N ms').split('\n')).toEqual([
+      `read ${idea}`,
+      `fixture written-page: ${fixture}`,
+      `variant my-idea: ${idea}, based on uffd-wp-2018`,
+      'variant uffd-wp-2018: built in, based on linux-4.19',
+      'loaded fixtures (1) and variants (2) in N ms',
+      expect.stringMatching(/^cell written-page my-idea: survives, \d+ runs, \d+ states$/),
+      expect.stringMatching(/^cell written-page uffd-wp-2018: survives, \d+ runs, \d+ states$/),
+      'judged cells (2) with --jobs 0 in N ms',
+      'written as table in N ms',
+      '',
+    ]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: (await faultline(argv)).stdout });
+  });
+});
