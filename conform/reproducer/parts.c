@@ -50,9 +50,9 @@ struct step {
 	long may[6]; /* what the step may come to */
 };
 
-/* What a page that is read may hold: one of the rows of its step. */
+/* What a page that is read may hold: one of the rows of its step, or of the look at what is left. */
 struct expected {
-	int step;
+	int step; /* or the number of another test */
 	u64 first, last; /* pages of the step */
 	u64 value, stride; /* of the first page, and how much more each further one has */
 };
@@ -64,6 +64,13 @@ struct event {
 	bool wp;
 	unsigned least;
 	int counter; /* of its first page */
+};
+
+/* Memory that is looked at when all is done. */
+struct contents {
+	const char *what;
+	int process;
+	u64 at;
 };
 
 //: shared
@@ -203,6 +210,15 @@ static void after(int step)
 		else
 			calm = is_asleep(shared->thread[step]) ? calm + WEIGHT : 0;
 	}
+}
+
+//: stay
+/* Until the round is over: a thread that ends would take the children that it forked with it. */
+static void *stay(void)
+{
+	while (pause())
+		continue;
+	return NULL;
 }
 
 //: map
@@ -446,8 +462,7 @@ static long fork_child(int process, void *(*actor)(void *))
 	for (int i = 0; i < UFFDS; i++)
 		close(uffds[i]);
 	actor(NULL);
-	for (;;)
-		pause();
+	return 0;
 }
 
 //: wait_for shared
@@ -720,6 +735,20 @@ static bool is_over(void)
 	return true;
 }
 
+/* Only at pages that must be there. */
+static void check_contents(int test, const struct contents *it)
+{
+	for (size_t i = 0; expected[i].step >= 0; i++)
+		for (u64 page = expected[i].first; expected[i].step == test && page <= expected[i].last; page++) {
+			u64 value;
+			struct iovec to = { &value, sizeof value }, from = { (void *)(it->at + page * PAGE), sizeof value };
+			if (process_vm_readv(shared->process[it->process], &to, 1, &from, 1, 0) == sizeof value)
+				check(test, page, value);
+			else
+				fail(test, "page %llu: %s", (unsigned long long)page, strerror(errno));
+		}
+}
+
 static void check_round(bool through)
 {
 	for (int i = 0; i < STEPS && !through; i++)
@@ -750,6 +779,8 @@ static bool run_round(void)
 		pids[i] = start_process(i, programs[i], i ? pids[0] : 0);
 	while (!(through = is_over()) && !*shared->skipped && now() < end)
 		usleep(100);
+	for (int i = 0; i < CONTENTS && through; i++)
+		check_contents(STEPS + EVENTS + i, &contents[i]);
 	kill(-pids[0], SIGKILL);
 	for (int i = 0; i < STARTED; i++)
 		waitpid(pids[i], NULL, 0);
@@ -760,6 +791,13 @@ static bool run_round(void)
 		if (*shared->failed[i])
 			return false;
 	return true;
+}
+
+static const char *name_of_test(int test)
+{
+	if (test < STEPS)
+		return steps[test].what;
+	return test < STEPS + EVENTS ? events[test - STEPS].what : contents[test - STEPS - EVENTS].what;
 }
 
 static int report(int rounds)
@@ -778,7 +816,7 @@ static int report(int rounds)
 		bool failed = *shared->failed[i];
 		if (failed)
 			printf("# %s\n", shared->failed[i]);
-		printf("%s %d %s\n", failed ? "not ok" : "ok", i + 1, i < STEPS ? steps[i].what : events[i - STEPS].what);
+		printf("%s %d %s\n", failed ? "not ok" : "ok", i + 1, name_of_test(i));
 		failures += failed;
 	}
 	printf("# Totals: pass:%d fail:%d xfail:0 xpass:0 skip:0 error:0\n", TESTS - failures, failures);

@@ -7,7 +7,7 @@ import { compile, type Fixture, FixtureError, type Region, type Workload } from 
 import { ActorWriter, actorFunction, type Program } from './reproducer_actors';
 import { type Expected, expectedOf, type Order, orderOf } from './reproducer_expect';
 import { adviceText, identifier, protText, uffdText } from './reproducer_steps';
-import { eventTable, expectedTable, stepTable } from './reproducer_tables';
+import { contentsTable, eventTable, expectedTable, stepTable } from './reproducer_tables';
 import { listSteps } from './steps';
 
 export interface ReproducerInput {
@@ -110,7 +110,7 @@ function assemble(
   const maps = [...workload.regions.values()].filter((region) => isMapped(workload, region));
   const mapTexts = maps.map((region) => mapFunction(region, writer.parts));
   for (const { kind } of files) writer.parts.add(kind === 'fs' ? 'open_disk_file' : 'open_memory_file');
-  for (const part of ['map', 'set_up', 'threads', 'steps']) writer.parts.add(part);
+  for (const part of ['map', 'set_up', 'threads', 'steps', 'stay', 'check']) writer.parts.add(part);
   const chosen = choose(writer.parts);
   const { text: events, events: eventCount, pages } = eventTable(workload, expected);
   const serving = new Set(steps.filter(({ text }) => text.startsWith('uffd_serve')).map(({ id }) => id));
@@ -123,7 +123,8 @@ function assemble(
     numbers(
       ['STEPS', steps.length],
       ['EVENTS', eventCount],
-      ['TESTS', steps.length + eventCount],
+      ['CONTENTS', expected.left.size],
+      ['TESTS', steps.length + eventCount + expected.left.size],
       ['EVENT_PAGES', pages],
       ['PROCESSES', new Set(actors.map(({ process }) => process)).size],
       ['STARTED', started],
@@ -139,8 +140,9 @@ function assemble(
     '/* What a step stores in a page: no two store the same. */\n#define STORED(step, page) (((step) + 1ULL) << 20 | (page))',
     partNamed('tables'),
     stepTable(steps, expected),
-    ...(chosen.names.has('check') ? [expectedTable(expected)] : []),
+    expectedTable(expected, steps.length + eventCount),
     events,
+    contentsTable(expected, writer.processes),
     `/* Steps that go on until the round is over. */\nstatic const bool endless[STEPS] = { ${[...serving].map((id) => `[${id}] = true`).join(', ') || 'false'} };`,
     ...(usesUffds ? [uffdLines(writer.uffds)] : []),
     ...files.map(({ name }) => `static int file_${name};`),

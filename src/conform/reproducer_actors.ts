@@ -176,6 +176,6 @@ export const actorFunction = ({ actor, lines }: Program): string =>
     '{',
     '\t(void)unused;',
     ...lines.map((line) => `\t${line}`),
-    '\treturn NULL;',
+    '\treturn stay();',
     '}',
   ].join('\n');

@@ -4,11 +4,16 @@ import { Execution, explore, prepare } from '../explore/index';
 import type { Workload } from '../workload/index';
 import { messageLayer, Onlooker, type Seen } from './reproducer_watch';
 
+/** By page: the values that it may hold. */
+export type Values = ReadonlyMap<number, readonly number[]>;
+
 export interface Expected {
   /** By step: what it may come to; absent where nobody knows. */
   readonly outcomes: ReadonlyMap<number, readonly number[]>;
   /** By step and page: the values that a load may see; absent where nobody knows. */
-  readonly values: ReadonlyMap<number, ReadonlyMap<number, readonly number[]>>;
+  readonly values: ReadonlyMap<number, Values>;
+  /** By `process region` and page: what may be there when all is done; absent where nobody knows. */
+  readonly left: ReadonlyMap<string, Values>;
   /** By `wp ADDRESS` or `missing ADDRESS`: the least number of messages. */
   readonly heard: ReadonlyMap<string, number>;
   /** Steps that get a SIGBUS or never end even so: the fixture asks for more than this kernel does. */
@@ -30,6 +35,7 @@ export function expectedOf(workload: Workload, correct: ResolvedVariant): Expect
   return {
     outcomes: complete ? outcomesOf(all) : new Map(),
     values: complete ? valuesOf(all) : new Map(),
+    left: complete ? leftIn(all) : new Map(),
     heard: complete ? leastHeard(all) : new Map(),
     failed: [...new Set(all.flatMap((seen) => [...seen.failed]))],
     isComplete: complete,
@@ -61,6 +67,28 @@ function valuesOf(all: readonly Seen[]): Map<number, Map<number, number[]>> {
     for (const [page, known] of pages) if (known.some((value) => value < 0)) pages.delete(page);
   }
   return values;
+}
+
+/** Only pages that are there after every run: who looks at another one would bring it in. */
+function leftIn(all: readonly Seen[]): Map<string, Map<number, number[]>> {
+  const left = new Map<string, Map<number, number[]>>();
+  const runs = new Map<string, number>();
+  for (const text of all.flatMap((seen) => [...seen.left])) {
+    const [process, region, page, value] = text.split(' ') as [string, string, string, string];
+    const key = `${process} ${region}`;
+    const pages = left.get(key) ?? new Map<number, number[]>();
+    left.set(key, pages);
+    pages.set(Number(page), [...new Set([...(pages.get(Number(page)) ?? []), Number(value)])]);
+    runs.set(`${key} ${page}`, (runs.get(`${key} ${page}`) ?? 0) + 1);
+  }
+  for (const [key, pages] of left) {
+    for (const [page, known] of pages) {
+      const isThere = runs.get(`${key} ${page}`) === all.length;
+      if (!isThere || known.some((value) => value < 0)) pages.delete(page);
+    }
+    if (pages.size === 0) left.delete(key);
+  }
+  return left;
 }
 
 function leastHeard(all: readonly Seen[]): Map<string, number> {

@@ -1,6 +1,6 @@
 /** The tables of a reproducer: its steps with what they may come to, what is read, and what must be heard of. */
 import { addressOfPage, type Workload } from '../workload/index';
-import type { Expected } from './reproducer_expect';
+import type { Expected, Values } from './reproducer_expect';
 import { identifier, valueText } from './reproducer_steps';
 import { SEGV } from './reproducer_watch';
 import type { ListedStep } from './steps';
@@ -43,20 +43,30 @@ interface Row {
   stride: number | null;
 }
 
-export function expectedTable(expected: Expected): string {
-  const lines = [...expected.values]
-    .sort(([a], [b]) => a - b)
-    .flatMap(([step, pages]) =>
-      rowsOf(pages).map(
-        ({ first, last, value, stride }) =>
-          `\t{ ${step}, ${first}, ${last}, ${valueText(value)}, ${stride ?? 0} },`,
-      ),
-    );
+/** @param contents number of the first test of what is left */
+export function expectedTable({ values, left }: Expected, contents: number): string {
+  const after = [...left.values()].map((pages, i): [number, Values] => [contents + i, pages]);
+  const lines = [...[...values].sort(([a], [b]) => a - b), ...after].flatMap(([step, pages]) =>
+    rowsOf(pages).map(
+      ({ first, last, value, stride }) =>
+        `\t{ ${step}, ${first}, ${last}, ${valueText(value)}, ${stride ?? 0} },`,
+    ),
+  );
   return `static const struct expected expected[] = {\n${[...lines, '\t{ .step = -1 },'].join('\n')}\n};`;
 }
 
+/** What is looked at when all is done. */
+export function contentsTable({ left }: Expected, processes: readonly string[]): string {
+  const lines = [...left.keys()].map((key) => {
+    const [process, region] = key.split(' ') as [string, string];
+    const what = processes.length > 1 ? `${region} of ${process}` : region;
+    return `\t{ "contents of ${what} in the end", ${processes.indexOf(process)}, ${identifier(region)}_at },`;
+  });
+  return `static const struct contents contents[] = {\n${[...lines, '\t{ .what = NULL },'].join('\n')}\n};`;
+}
+
 /** Pages that follow each other and hold what one step stored, or the same, are one row. */
-function rowsOf(pages: ReadonlyMap<number, readonly number[]>): Row[] {
+function rowsOf(pages: Values): Row[] {
   const rows: Row[] = [];
   for (const [page, values] of [...pages].sort(([a], [b]) => a - b)) {
     for (const value of values) {

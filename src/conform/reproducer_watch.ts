@@ -3,6 +3,7 @@ import type { AnyFunction, Happening, Kernel, KRun, Machine, UffdMsg, Watch } fr
 import { mainline, type ResolvedVariant } from '../core/index';
 import type { Observer } from '../explore/index';
 import { showItem, type UserStep, type Workload } from '../workload/index';
+import { look } from './model_look';
 import { unroll } from './rounds';
 import { listSteps } from './steps';
 
@@ -30,6 +31,8 @@ export interface Seen {
   readonly reads: Set<string>;
   /** By `wp ADDRESS` or `missing ADDRESS`: how many messages were read. */
   readonly heard: Map<string, number>;
+  /** `process region page value` of every page that is present when all is done. */
+  readonly left: Set<string>;
   /** Steps that got a SIGBUS or never ended, which is wrong on any kernel. */
   readonly failed: Set<number>;
   isOver: boolean;
@@ -83,20 +86,35 @@ export class Onlooker implements Observer<Seen> {
       outcomes: new Set(),
       reads: new Set(),
       heard: new Map(),
+      left: new Set(),
       failed: new Set(),
       isOver: false,
     };
   }
 
-  watch(_machine: Machine, seen: Seen): Watch {
-    return (happening) => this.hear(seen, happening);
+  watch(machine: Machine, seen: Seen): Watch {
+    return (happening) => {
+      if (happening.kind === 'quiet') this.over(machine, seen);
+      else this.hear(seen, happening);
+    };
+  }
+
+  private over(machine: Machine, seen: Seen): void {
+    for (const task of seen.at.keys()) this.close(seen, task);
+    const contentOf = (content: number): number => this.valueOf(seen, content);
+    const views = look(machine, this.workload, { softDirty: false, ksmFlag: false, contentOf });
+    for (const { process, region, pages } of views) {
+      for (const { first, last, content, stride } of pages) {
+        for (let page = first; content !== null && page <= last; page++) {
+          const value = content === UNKNOWN ? UNKNOWN : content + stride * (page - first);
+          seen.left.add(`${process} ${region} ${page} ${value}`);
+        }
+      }
+    }
+    seen.isOver = true;
   }
 
   private hear(seen: Seen, h: Happening): void {
-    if (h.kind === 'quiet') {
-      for (const task of seen.at.keys()) this.close(seen, task);
-      seen.isOver = true;
-    }
     if (seen.isOver || !('task' in h)) return;
     const step = seen.at.get(h.task.id) ?? -1;
     if (h.kind === 'begin') this.next(seen, h.task.id, h.task.name, h.task.stores, h.text);

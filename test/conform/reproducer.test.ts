@@ -99,6 +99,13 @@ test.each([
     says: /^# page 0 holds 0x200000, stored by parent: write guest\[0\], not .*\nnot ok 7 child: read guest\[0\]$/m,
   },
   {
+    what: 'another value is left than the one that is looked for',
+    fixture: 'base-dirty-4k',
+    from: /\{ 8, 0, 0, STORED\(5, 0\), 0 \}/,
+    to: '{ 8, 0, 0, STORED(3, 0), 0 }',
+    says: /^# page 0 holds 0x600000, stored by vcpu: write guest\[0\], not .*\nnot ok 9 contents of guest in the end$/m,
+  },
+  {
     what: 'a store that has to end in SIGSEGV does not',
     fixture: 'mprotect-plain-nouffd',
     from: /protect\(guest_at, 1024, PROT_READ\)/,
