@@ -1,6 +1,4 @@
 /** `faultline diff`: two variants beside each other. */
-import { availableParallelism } from 'node:os';
-import { compare } from '../compare/compare';
 import {
   costOf,
   type Difference,
@@ -11,22 +9,19 @@ import {
   verdictsOf,
 } from '../compare/difference';
 import { type Divergence, divergenceOf } from '../compare/divergence';
-import { InputError } from '../compare/input';
-import { type LoadedFixture, type LoadedVariant, loadFixtures, loadVariants } from '../compare/load';
-import { defaultBounds } from '../explore/explore';
+import type { LoadedFixture, LoadedVariant } from '../compare/load';
 import { renderDifference } from '../report/difference';
+import { renderDifferenceJson } from '../report/difference_json';
 import { variants as builtIn } from '../variants/index';
 import { compile } from '../workload/index';
-import type { CommonOptions } from './arguments';
+import { type CellOptions, judgeCells, loadCells } from './cells';
+import { detailsOn } from './details';
 import { exit } from './failure';
 import { checkOutput, writeOutput } from './output';
-import { progressOn, screenOf, type Terminal } from './terminal';
+import { screenOf, type Terminal } from './terminal';
 
-export interface DiffOptions extends CommonOptions {
-  readonly fixture?: readonly string[];
-  readonly jobs?: number;
-  readonly bound?: number;
-  readonly quiet?: boolean;
+export interface DiffOptions extends Omit<CellOptions, 'variant' | 'shard'> {
+  readonly format: 'text' | 'json';
 }
 
 export async function runDiff(
@@ -36,21 +31,12 @@ export async function runDiff(
   terminal: Terminal,
 ): Promise<number> {
   if (options.output !== undefined) checkOutput(options.output);
-  const [a, b] = loadVariants([one, other]) as [LoadedVariant, LoadedVariant];
-  const fixtures = loadFixtures(options.fixture ?? []);
-  if (fixtures.length === 0) throw new InputError('input', 'there are no fixtures to run');
-  const progress = progressOn(terminal, options.quiet ?? false);
-  const interrupt = new AbortController();
-  const stopListening = terminal.onInterrupt(() => interrupt.abort());
-  const comparison = await compare(fixtures, [a, b], {
-    workers: options.jobs ?? availableParallelism(),
-    bounds: { ...defaultBounds, ...(options.bound ? { maxExecutions: options.bound } : {}) },
-    signal: interrupt.signal,
-    onCell: ({ fixture, variant }, done, of) => progress.show(`${done}/${of} ${fixture} ${variant}`),
-  }).finally(() => {
-    progress.clear();
-    stopListening();
-  });
+  const sources = loadCells({ ...options, variant: [one, other] }, terminal);
+  const { fixtures } = sources;
+  const [a, b] = sources.variants as [LoadedVariant, LoadedVariant];
+  const { comparison, isInterrupted } = await judgeCells(sources, options, terminal);
+  const details = detailsOn(terminal, options);
+  const begin = details.now();
   const [idA, idB] = [a.variant.meta.id, b.variant.meta.id];
   const pairs = verdictsOf(comparison, idA, idB);
   const verdicts = pairs.filter(differ);
@@ -65,10 +51,14 @@ export async function runDiff(
     cost: costOf(a, b, comparison),
     divergences: shown.flatMap((pair) => divergence(pair, fixtures, a, b) ?? []),
   };
-  const text = renderDifference(difference, screenOf(terminal, options));
+  const text =
+    options.format === 'json'
+      ? renderDifferenceJson(difference)
+      : renderDifference(difference, screenOf(terminal, options));
+  details.stage('compared the runs', begin);
   if (options.output === undefined) terminal.stdout.write(text);
   else writeOutput(options.output, text);
-  return interrupt.signal.aborted ? exit.interrupted : exit.done;
+  return isInterrupted ? exit.interrupted : exit.done;
 }
 
 /** On the first schedule that tells them apart. What does not build or cannot run has no run. */

@@ -1,29 +1,20 @@
 /** `faultline report`: the review of variants, written into a folder. */
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { compare } from '../compare/compare';
-import { InputError } from '../compare/input';
-import { loadFixtures, loadVariants } from '../compare/load';
-import { defaultBounds } from '../explore/explore';
 import { findingsAgainst, markNew, newFindings, renderAgainst } from '../report/against';
 import { renderLkml } from '../report/lkml';
 import { pageFile, renderOverview } from '../report/markdown';
 import { renderPage } from '../report/markdown_page';
-import type { CommonOptions } from './arguments';
+import { type CellOptions, judgeCells, loadCells } from './cells';
+import { detailsOn } from './details';
 import { exit } from './failure';
 import { type Compared, type Format, formatOf } from './formats';
 import { checkFolder, writeFolder } from './output_folder';
 import { reviewOf } from './review';
 import { readSaved } from './saved';
-import { progressOn, screenOf, type Terminal } from './terminal';
+import { screenOf, type Terminal } from './terminal';
 
-export interface ReportOptions extends CommonOptions {
-  readonly variant?: readonly string[];
-  readonly fixture?: readonly string[];
+export interface ReportOptions extends CellOptions {
   readonly format: Format;
-  readonly jobs?: number;
-  readonly bound?: number;
-  readonly quiet?: boolean;
   readonly against?: string;
 }
 
@@ -32,36 +23,30 @@ const FOLDER = 'reports';
 export async function runReport(options: ReportOptions, terminal: Terminal): Promise<number> {
   const folder = options.output ?? FOLDER;
   const saved = options.against === undefined ? null : readSaved(options.against);
-  const fixtures = loadFixtures(options.fixture ?? []);
-  const variants = loadVariants(options.variant ?? []);
-  if (fixtures.length === 0) throw new InputError('input', 'there are no fixtures to run');
+  const sources = loadCells(options, terminal);
+  const { fixtures, variants } = sources;
   checkFolder(folder);
-  const progress = progressOn(terminal, options.quiet ?? false);
-  const interrupt = new AbortController();
-  const stopListening = terminal.onInterrupt(() => interrupt.abort());
-  const comparison = await compare(fixtures, variants, {
-    workers: options.jobs ?? availableParallelism(),
-    bounds: { ...defaultBounds, ...(options.bound ? { maxExecutions: options.bound } : {}) },
-    signal: interrupt.signal,
-    onCell: ({ fixture, variant }, done, of) => progress.show(`${done}/${of} ${fixture} ${variant}`),
-  }).finally(() => {
-    progress.clear();
-    stopListening();
-  });
-  if (interrupt.signal.aborted) {
+  const { comparison, isInterrupted } = await judgeCells(sources, options, terminal);
+  if (isInterrupted) {
     const of = fixtures.length * variants.length;
     terminal.stderr.write(
       `faultline: interrupted: ${comparison.cells.length} of ${of} cells finished; nothing was written to ${folder}\n`,
     );
     return exit.interrupted;
   }
+  const details = detailsOn(terminal, options);
+  const begin = details.now();
   const findings = saved && findingsAgainst(comparison, saved);
   const mark = findings ? markNew(findings) : undefined;
   const files = filesOf({ comparison, fixtures, variants, ...(mark && { mark }) }, options, terminal);
   writeFolder(folder, files);
-  terminal.stdout.write(`${[...files.keys()].map((file) => join(folder, file)).join('\n')}\n`);
+  details.stage(`written ${folder} as ${options.format}, ${files.size} files,`, begin);
+  if (!options.quiet) {
+    terminal.stdout.write(`${[...files.keys()].map((file) => join(folder, file)).join('\n')}\n`);
+  }
   if (findings === null) return exit.done;
-  terminal.stdout.write(`\n${renderAgainst(findings, options.against!, screenOf(terminal, options))}`);
+  const told = renderAgainst(findings, options.against!, screenOf(terminal, options));
+  terminal.stdout.write(options.quiet ? told : `\n${told}`);
   return newFindings(findings).length > 0 ? exit.found : exit.done;
 }
 

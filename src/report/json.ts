@@ -34,7 +34,7 @@ export function renderJson(comparison: Comparison): string {
 }
 
 /** Every cell has the same fields: what a verdict does not have is empty. */
-function verdictFields(verdict: Verdict): object {
+export function verdictFields(verdict: Verdict): object {
   const hasRun = 'explored' in verdict;
   return {
     verdict: verdict.kind,

@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Ajv from 'ajv';
 import { columns } from '../../src/report/screen';
 import { faultline, fixtureText, folder, put, variantText } from './terminal';
 
@@ -39,6 +42,48 @@ describe('diff', () => {
     expect(stdout).toContain('+mayRetry(flags) => flags > 0');
     expect(stdout).toMatch(/it asks, .*my-idea\.ts:\d+: mayRetry\(vmf\.flags\)/);
   }, 60_000);
+
+  test.each([
+    {
+      argv: ['dirty-accountable-false', 'page-dirty-check', '--fixture', 'thp-partial'],
+      at: expect.any(Number),
+    },
+    { argv: ['uffd-wp-2018', 'uffd-wp-bit', '--fixture', fixture], at: expect.any(Number) },
+    {
+      argv: [
+        'uffd-wp-2018',
+        put(place, 'copy.ts', variantText('', "id: 'copy', base: 'uffd-wp-2018'")),
+        '--fixture',
+        fixture,
+      ],
+      at: null,
+    },
+  ])(
+    '$argv as JSON is as the schema says',
+    async ({ argv, at }) => {
+      const { code, stdout } = await diff(...argv, '--format', 'json');
+      const value = JSON.parse(stdout);
+      const schema = JSON.parse(
+        readFileSync(join(__dirname, '../../schemas/difference.schema.json'), 'utf8'),
+      );
+      const validate = new Ajv({ strict: true, allowUnionTypes: true, allErrors: true }).compile(schema);
+      validate(value);
+      expect(validate.errors ?? []).toEqual([]);
+      expect(validate({ ...value, divergences: [{ ...value.divergences[0], end: null }] })).toBe(false);
+      expect(value).toMatchObject({
+        format: 'faultline-difference',
+        version: 1,
+        compared: 1,
+        divergences: [{ at }],
+      });
+      // What text says of it, the JSON says as well.
+      const text = (await diff(...argv)).stdout;
+      for (const { diff: hunk } of value.functions) expect(text).toContain(hunk);
+      expect(text).toContain(`schedule ${value.divergences[0].schedule}`);
+      expect(code).toBe(0);
+    },
+    60_000,
+  );
 
   test('says where nothing differs', async () => {
     const same = put(place, 'same.ts', variantText('', "id: 'same', base: 'uffd-wp-2018'"));

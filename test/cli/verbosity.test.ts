@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { faultline, fixtureText, folder, put, variantText } from './terminal';
 
 const place = folder();
@@ -22,6 +23,13 @@ describe('--quiet', () => {
   test('of check says why it ends with 1', async () => {
     const { code, stdout } = await faultline(['check', idea, '--quiet', '--bound', '1', ...on]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: 'my-idea: cut 1; survived 0 of 1\n' });
+  });
+
+  test('of report writes the files and prints nothing', async () => {
+    const output = folder();
+    const ended = await faultline(['report', '--variant', idea, '--output', output, '--quiet', ...on]);
+    expect(ended).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(readdirSync(output).sort()).toEqual(['README.md', 'my-idea.md']);
   });
 
   test('leaves a format alone that a program reads', async () => {
