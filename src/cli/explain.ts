@@ -83,7 +83,7 @@ function putProgram(
   const head = [
     `${name}: ${fixture.asks}`,
     `Variant ${variant.meta.id}: ${variant.meta.title}`,
-    `In the model it ${verdictSentence(verdict)}.`,
+    `Verdict of the model: ${verdictSentence(verdict)}.`,
     ...(chosen ? [`${chosen.invariant} (${chosen.class}): ${chosen.saw}`] : []),
     ...(replay ? [replay] : ['There is no run of the model to follow.']),
     `Build and run: cc -O2 -Wall -pthread ${name}.c -o ${name} && ./${name}`,

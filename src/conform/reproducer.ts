@@ -41,7 +41,11 @@ export function reproducerOf(input: ReproducerInput): Reproducer {
   const writer = new ActorWriter(workload, race === null ? fullOrder(workload, order) : null);
   const programs = writer.write();
   const expected = expectedOf(compile(fixture, { entries: FULL }), correct);
-  const notes = [...head, ...oracleNotes(workload, correct, expected), ...raceNotes(race)];
+  const notes = [
+    ...head,
+    ...oracleNotes(workload, correct, expected),
+    ...orderNotes(race, schedule !== null),
+  ];
   return { text: assemble(workload, writer, programs, expected, notes, race !== null), race };
 }
 
@@ -58,9 +62,9 @@ function oracleNotes(workload: Workload, { meta }: ResolvedVariant, expected: Ex
   ];
 }
 
-const raceNotes = (race: string | null): string[] =>
+const orderNotes = (race: string | null, hasRun: boolean): string[] =>
   race === null
-    ? ['The order of the steps is that of the run.']
+    ? [`The order of the steps is that of the ${hasRun ? 'run' : 'fixture'}.`]
     : [`${race}. So nobody waits for anybody in these steps, and all is done up to ${RACE_ROUNDS} times.`];
 
 /** Which part of the run user space cannot force. */
