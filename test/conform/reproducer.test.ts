@@ -85,6 +85,13 @@ test.each([
     says: /^# has not ended after 1 seconds\nnot ok 4 vcpu: write guest\[0\]$/m,
   },
   {
+    what: 'the store gets the SIGBUS of the thread of 2018, here by the feature of that name',
+    fixture: 'base-dirty-4k',
+    from: /open_uffd\(UFFD, 0\)/,
+    to: 'open_uffd(UFFD, UFFD_FEATURE_SIGBUS)',
+    says: /^# SIGBUS at 0x100000000000\nnot ok 4 vcpu: write guest\[0\]\n[^]*^# not performed, .*\nnot ok 6 /m,
+  },
+  {
     what: 'nothing was protected: no message comes',
     fixture: 'base-dirty-4k',
     from: /4, UFFDIO_WRITEPROTECT_MODE_WP\)/,
