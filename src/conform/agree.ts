@@ -52,7 +52,7 @@ export function judgeRun(
 ): Judged {
   const model = runModel(workload, variant, { features, skips: skipsOf(run) });
   const agreement = compareRuns(run, model);
-  const explained = agreement.first ? explain(run.fixture, agreement.first.differences) : null;
+  const explained = agreement.first ? explain(run, agreement.first.at, agreement.first.differences) : null;
   return { ...agreement, explained };
 }
 

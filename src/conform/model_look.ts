@@ -7,6 +7,7 @@ import {
   type Mm,
   type Pfn,
   PG_dirty,
+  PG_double_map,
   type Pte,
   pfn,
   type Vma,
@@ -115,8 +116,11 @@ class Looker {
     if (!this.m.pfn_valid(frame) || this.isZero(frame)) return ['-', '-'];
     const head = this.m.compound_head(frame);
     const { pages } = this.m;
-    const isCompound = pages.isCompound(frame);
-    const mapcount = pages.mapcount[frame]! + 1 + (isCompound ? pages.compound_mapcount[head]! + 1 : 0);
+    // Of a huge entry pagemap asks for all of its pages whether the first one is mapped once.
+    const asked = huge ? head : frame;
+    const whole = pages.isCompound(frame) ? pages.compound_mapcount[head]! + 1 : 0;
+    const isCountedTwice = (pages.flags[head]! & PG_double_map) !== 0;
+    const mapcount = pages.mapcount[asked]! + 1 + whole - (isCountedTwice ? 1 : 0);
     return [pages.mapping[head] === Mapping.file ? 'f' : '-', mapcount === 1 ? 'x' : '-'];
   }
 

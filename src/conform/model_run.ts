@@ -10,6 +10,7 @@ import {
   must,
   type ResolvedVariant,
   type Step,
+  type VariantKernel,
 } from '../core/index';
 import { emptyMachine, type Item, type UserStep, type Workload } from '../workload/index';
 import { mapRegion, perform } from '../workload/perform';
@@ -44,6 +45,18 @@ const MAX_ADVANCES = 100_000;
 const below = ({ verb }: UserStep, result: number): number =>
   /^uffd_(un)?register$/.test(verb) && result === -flags.ENOMEM ? -flags.EINVAL : result;
 
+/** What the machine under test has not. */
+const machineLayers = ({ swap }: KernelFeatures): VariantKernel[] =>
+  swap
+    ? []
+    : [
+        {
+          *add_to_swap() {
+            return false;
+          },
+        },
+      ];
+
 class ModelRun {
   private readonly m: Machine;
   private readonly slots: Slot[] = [];
@@ -75,7 +88,11 @@ class ModelRun {
       contentOf: (model) => this.contents.get(model) ?? model,
     };
     this.watcher = new Watcher(workload, this.slots, this.manner.contentOf);
-    const Kernel = buildKernel([...variant.layers, this.watcher.layer(variant)]);
+    const Kernel = buildKernel([
+      ...variant.layers,
+      ...machineLayers(options.features),
+      this.watcher.layer(variant),
+    ]);
     for (const actor of workload.actors) {
       const task = must(
         this.m.tasks.find(({ name }) => name === actor.name),
@@ -192,6 +209,7 @@ class ModelRun {
   }
 
   private advance(slot: Slot): void {
+    this.takeCpu(slot);
     let result: IteratorResult<Step, unknown>;
     try {
       result = slot.program!.next();
@@ -206,6 +224,16 @@ class ModelRun {
     slot.waiting = result.done ? null : result.value;
     slot.asleepSince = ++this.clock;
     if (result.done) this.finished(slot, result.value);
+  }
+
+  /** The agent keeps all actors on one CPU, and that has one pagevec. */
+  private takeCpu({ task }: Slot): void {
+    for (const other of this.m.tasks) {
+      if (other === task || other.lruPvec.length === 0) continue;
+      task.lruPvec.push(...other.lruPvec);
+      task.hasGathered = true;
+      other.lruPvec = [];
+    }
   }
 
   private stop(slot: Slot, how: How, reason: string): never {

@@ -10,10 +10,13 @@ import {
   PAGE_SIZE,
   type Pfn,
   type Pte,
+  plus,
   type Vma,
+  vaddr,
 } from '../core';
 
-const { EINVAL, FAULT_FLAG_UNSHARE, VM_FAULT_FALLBACK, VM_FAULT_WRITE, VM_SHARED, VM_UFFD_WP } = flags;
+const { EFAULT, EINVAL, FAULT_FLAG_UNSHARE, VM_FAULT_FALLBACK, VM_FAULT_WRITE, VM_SHARED, VM_UFFD_WP } =
+  flags;
 const { UFFD_FEATURE_WP_ASYNC } = mainline;
 
 const userfaultfd_pte_wp = (vma: Vma, pte: Pte): boolean =>
@@ -72,14 +75,19 @@ export default defineVariant({
     touches: [
       'mm/memory.c:do_wp_page',
       'mm/huge_memory.c:do_huge_pmd_wp_page',
+      'mm/madvise.c:madvise_free_pte_range',
       'mm/khugepaged.c:khugepaged_scan_pmd',
       'mm/mremap.c:mremap_to',
+      'mm/mremap.c:do_mremap',
       'fs/userfaultfd.c:userfaultfd_unregister',
     ],
     commits: ['1da190f4d0a6 ("mm: Copy-on-Write (COW) reuse support for PTE-mapped THP")'],
     reported: [],
     builds: true,
-    notes: ['batches of PTEs that change protection together are changed one by one here'],
+    notes: [
+      'batches of PTEs that change protection together are changed one by one here',
+      'between the mappings that mremap() moves together mmap_lock is released here',
+    ],
   },
   kernel: {
     *do_wp_page(k, vmf) {
@@ -150,6 +158,13 @@ export default defineVariant({
       return VM_FAULT_FALLBACK;
     },
 
+    /** Looks at all of it, not at one page. */
+    *split_for_lazyfree(k, pte, page) {
+      const vma = k.find_vma(k.task.mm, pte.va);
+      if (vma && (yield* isMappedElsewhere(k, k.m.compound_head(page), vma))) return false;
+      return yield* mainline.split_for_lazyfree(k, pte, page);
+    },
+
     /** Nothing need be writable. */
     scanVerdict: (_k, scanned) =>
       scanned.referenced > 0 || scanned.forced ? 'succeed' : 'lack_referenced_page',
@@ -161,6 +176,30 @@ export default defineVariant({
       const vma = k.vma_to_resize(mm, addr, Math.min(old_len, new_len), new_len);
       if (typeof vma === 'number') return vma;
       return yield* mainline.mremap_to(k, mm, addr, old_len, new_addr, new_len, events);
+    },
+
+    /** Several mappings move together, each with the distance that it has from the one before. */
+    *do_mremap(k, mm, addr, old_len, new_len, new_addr) {
+      const vmas = mm.mmap.filter((vma) => vma.vm_start < addr + old_len && vma.vm_end > addr);
+      const [first] = vmas;
+      const isMoveOnly = new_addr !== null && old_len === new_len && addr % PAGE_SIZE === 0;
+      const overlaps = new_addr !== null && addr + old_len > new_addr && new_addr + new_len > addr;
+      if (!first || !isMoveOnly || overlaps || first.vm_start > addr || first.vm_end >= addr + old_len) {
+        return yield* mainline.do_mremap(k, mm, addr, old_len, new_len, new_addr);
+      }
+      // Who reads the userfaultfd is told without mmap_lock, which is only let go of at the end.
+      if (first.vm_userfaultfd_ctx !== null) return -EFAULT;
+      const parts = vmas.map(({ vm_start, vm_end }) => {
+        const from = vaddr(Math.max(vm_start, addr));
+        return { from, bytes: Math.min(vm_end, addr + old_len) - from };
+      });
+      for (const { from, bytes } of parts) {
+        if (k.find_vma(mm, from)?.vm_userfaultfd_ctx) return -EFAULT;
+        const to = plus(new_addr, from - addr);
+        const moved: number = yield* mainline.do_mremap(k, mm, from, bytes, bytes, to);
+        if (moved !== to) return moved;
+      }
+      return new_addr;
     },
 
     /** Not of somebody else's registration. */

@@ -227,7 +227,9 @@ export function* khugepaged_scan_mm(k: Kernel, mm: Mm): KRun<number> {
 export function* madvise_collapse(k: Kernel, vma: Vma, start: Vaddr, end: Vaddr): KRun<number> {
   const mm = vma.vm_mm;
   const size = k.m.HPAGE_PMD_SIZE;
-  if (!k.hugepage_vma_check(vma, true)) return -EINVAL;
+  if (!k.hugepage_vma_check(vma, true) || !k.hasRoomForHuge(vma)) return -EINVAL;
+  // A range that neither begins nor ends with a huge page counts as one that failed.
+  if (Math.ceil(start / size) > Math.floor(end / size)) return -EINVAL;
   yield* k.lru_add_drain_all();
   let error = 0;
   for (let haddr = Math.ceil(start / size) * size; haddr + size <= end; haddr += size) {
@@ -242,6 +244,12 @@ export function* madvise_collapse(k: Kernel, vma: Vma, start: Vaddr, end: Vaddr)
     if (result !== 'succeed') error = -(canPass(result) ? EAGAIN : EINVAL);
   }
   return error;
+}
+
+/** transhuge_vma_suitable() at the last place of the mapping. Takes no step. */
+export function hasRoomForHuge(k: Kernel, vma: Vma): boolean {
+  const size = k.m.HPAGE_PMD_SIZE;
+  return Math.ceil(vma.vm_start / size) * size + size <= vma.vm_end;
 }
 
 /** Whether trying again may help. */

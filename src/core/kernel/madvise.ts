@@ -65,7 +65,7 @@ export function* do_madvise(k: Kernel, start: Vaddr, bytes: number, advice: stri
 }
 
 /**
- * mm/madvise.c:do_madvise(), its loop over the VMAs. Faithful.
+ * mm/madvise.c:do_madvise(), its loop over the VMAs. Faithful; populating goes no further than a hole.
  * Enters with mmap_sem held as the advice wants it; returns with it held, though it may have been released between.
  */
 export function* madvise_vmas(k: Kernel, mm: Mm, start: Vaddr, end: Vaddr, advice: string): KRun<number> {
@@ -74,6 +74,7 @@ export function* madvise_vmas(k: Kernel, mm: Mm, start: Vaddr, end: Vaddr, advic
     const vma = k.find_vma(mm, at);
     if (vma === null) return -ENOMEM;
     if (at < vma.vm_start) {
+      if (advice.startsWith('populate')) return -ENOMEM;
       unmapped_error = -ENOMEM;
       at = vma.vm_start;
       if (at >= end) break;

@@ -1,6 +1,16 @@
 /** mm/madvise.c: the advice of later kernels, which act here on 4.19's functions. */
 import * as e from '../entry';
-import { EINVAL, FOLL_WRITE, VM_HUGETLB, VM_IO, VM_LOCKED, VM_PFNMAP, VM_READ, VM_WRITE } from '../flags';
+import {
+  EINVAL,
+  ENOMEM,
+  FOLL_WRITE,
+  VM_HUGETLB,
+  VM_IO,
+  VM_LOCKED,
+  VM_PFNMAP,
+  VM_READ,
+  VM_WRITE,
+} from '../flags';
 import type { Kernel, KRun } from '../kernel';
 import type { Vma } from '../mm';
 import { NO_PAGE, PG_referenced } from '../pages';
@@ -72,7 +82,7 @@ export function* madvise_cold_or_pageout_pte_range(
 }
 
 /**
- * mm/madvise.c:madvise_cold_or_pageout_pte_range(), for a huge entry. Simplified: a part of it is not split off before.
+ * mm/madvise.c:madvise_cold_or_pageout_pte_range(), for a huge entry. Faithful; only a part of it: it is split first.
  * Enters with mmap_sem held for reading; returns with it held. Takes the pmd lock.
  */
 export function* madvise_cold_huge_pmd(
@@ -88,7 +98,14 @@ export function* madvise_cold_huge_pmd(
   const value = yield* k.pmd_get(pmd);
   const head = e.pmd_pfn(value);
   const pages: Pfn[] = [];
+  const isPart = end - start < k.m.HPAGE_PMD_SIZE;
   if (e.pmd_present(value) && !k.is_huge_zero_page(head) && (yield* k.page_mapcount(head)) === 1) {
+    if (isPart) {
+      yield* k.get_page(head);
+      yield* k.spin_unlock(ptl);
+      const isSplit = yield* k.splitForAdvice(head);
+      return isSplit ? yield* k.madvise_cold_or_pageout_pte_range(tlb, vma, pmd, start, end) : [];
+    }
     if (e.pmd_young(value)) {
       const old = yield* k.pmdp_invalidate(vma.vm_mm, pmd);
       yield* k.set_pmd_at(pmd, e.pmd_mkold(old));
@@ -103,6 +120,15 @@ export function* madvise_cold_huge_pmd(
   return pages;
 }
 
+/** split_folio() of madvise_cold_or_pageout_pte_range(); drops the caller's reference. */
+export function* splitForAdvice(k: Kernel, head: Pfn): KRun<boolean> {
+  yield* k.lock_page(head);
+  const error = yield* k.split_huge_page(head);
+  yield* k.unlock_page(head);
+  yield* k.put_page(head);
+  return error === 0;
+}
+
 /**
  * mm/madvise.c:madvise_populate(). Simplified: of a later kernel; page by page, no fatal signals.
  * Enters with mmap_sem held for reading; returns with it held, though a fault may have released it between.
@@ -115,9 +141,12 @@ export function* madvise_populate(
   write: boolean,
 ): KRun<number> {
   const wanted = write ? VM_WRITE : VM_READ;
-  if (vma.vm_flags & (VM_IO | VM_PFNMAP) || !(vma.vm_flags & wanted)) return -EINVAL;
   const { vm_mm: mm } = vma;
   for (let addr = start; addr < end; ) {
+    // Another mapping may be there since the last fault.
+    const now = k.find_vma(mm, addr);
+    if (now === null || now.vm_start > addr) return -ENOMEM;
+    if (now.vm_flags & (VM_IO | VM_PFNMAP) || !(now.vm_flags & wanted)) return -EINVAL;
     const locked = { held: true };
     const page = yield* k.__get_user_pages(mm, addr, write ? FOLL_WRITE : 0, locked);
     if (!locked.held) yield* k.down_read(mm.mmap_sem);

@@ -8,9 +8,11 @@ import {
   VM_FAULT_RETRY,
   VM_FAULT_SIGBUS,
   VM_SHARED,
+  VM_UFFD_MISSING,
 } from '../flags';
 import type { Kernel, KRun } from '../kernel';
 import type { VmFault } from '../mm';
+import { NO_PAGE } from '../pages';
 import type { Pfn } from '../units';
 
 const FAILED = VM_FAULT_ERROR | VM_FAULT_NOPAGE | VM_FAULT_RETRY;
@@ -30,12 +32,26 @@ export function* do_fault(k: Kernel, vmf: VmFault): KRun<number> {
 
 /**
  * mm/memory.c:__do_fault(). Simplified: reads never fail, and a locked page is waited for with mmap_sem held.
- * Enters with mmap_sem held for reading; returns with vmf.page referenced and locked.
+ * Enters with mmap_sem held for reading; returns with vmf.page referenced and locked, unless a monitor is to fill it.
  */
 export function* __do_fault(k: Kernel, vmf: VmFault): KRun<number> {
+  if (yield* k.isForMonitor(vmf)) return yield* k.handle_userfault(vmf, VM_UFFD_MISSING);
   vmf.page = yield* k.find_or_read_page(vmf.vma.vm_file!, vmf.pgoff);
   k.VM_BUG_ON(!k.PageLocked(vmf.page), 'mm/memory.c:__do_fault(): !PageLocked(vmf->page)');
   return VM_FAULT_LOCKED;
+}
+
+/**
+ * mm/shmem.c:shmem_getpage_gfp(), where it asks for userfaultfd_missing(). Faithful.
+ * Enters with mmap_sem held for reading; returns with it held.
+ */
+export function* isForMonitor(k: Kernel, vmf: VmFault): KRun<boolean> {
+  const { vm_flags, vm_file } = vmf.vma;
+  if (!(vm_flags & VM_UFFD_MISSING) || vm_file?.kind !== 'shmem') return false;
+  const page = yield* k.find_get_page(vm_file, vmf.pgoff);
+  if (page === NO_PAGE) return true;
+  yield* k.put_page(page);
+  return false;
 }
 
 /**

@@ -82,8 +82,8 @@ function* fillPage(k: Kernel, mm: Mm, vma: Vma, address: Vaddr, fill: Fill): KRu
   yield* k.pte_alloc(mm, pmd);
   // It became huge meanwhile; "none" cannot be, since only khugepaged takes a table away.
   if (yield* k.pmd_trans_unstable(pmd)) return -EFAULT;
-  if (!k.vma_is_anonymous(vma))
-    return yield* k.shmem_mfill_atomic_pte(pmd, vma, address, fill.content ?? (0 as Content));
+  if (k.mfill_fills_file(vma))
+    return yield* k.shmem_mfill_atomic_pte(pmd, vma, address, fill.content ?? (0 as Content), fill.wp);
   if (fill.content === null) return yield* k.mfill_zeropage_pte(pmd, vma, address);
   return yield* k.mcopy_atomic_pte(pmd, vma, address, fill.content, fill.wp);
 }
@@ -156,14 +156,15 @@ export function* shmem_mfill_atomic_pte(
   vma: Vma,
   address: Vaddr,
   content: Content,
+  wp: boolean,
 ): KRun<number> {
   const file = vma.vm_file!;
   const index = k.linear_page_index(vma, address);
   const page = yield* addToPageCache(k, file, index, content);
   if (page === NO_PAGE) return -EEXIST;
-  const entry = k.mcopy_entry(vma, page, false);
+  const entry = k.mcopy_entry(vma, page, wp);
   const pte = yield* k.pte_offset_map_lock(pmd, address);
-  const isFree = e.pte_none(yield* k.pte_get(pte));
+  const isFree = e.pte_none_mostly(yield* k.pte_get(pte));
   if (isFree) {
     yield* k.page_add_file_rmap(page, false);
     yield* k.set_pte_at(pte, entry);

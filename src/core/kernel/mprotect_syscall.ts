@@ -92,6 +92,14 @@ export function* mprotect_fixup(
 }
 
 /**
+ * mm/mprotect.c:mprotect_fixup(), the flags where nothing is charged. Faithful; what was charged once stays so.
+ * Enters with mmap_sem held for write; returns with it held. Takes no step.
+ */
+export function uncharged_flags(k: Kernel, vma: Vma, newflags: number): number {
+  return newflags;
+}
+
+/**
  * mm/mprotect.c:mprotect_fixup(), where it merges or splits; madvise_behavior() does the same. Faithful.
  * Enters with mmap_sem held for write; returns with it held.
  *

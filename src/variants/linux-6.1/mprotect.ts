@@ -158,7 +158,8 @@ export const mprotect: VariantKernel = {
     const oldflags = vma.vm_flags;
     if (flags === oldflags) return 0;
     const accounted = VM_ACCOUNT | VM_WRITE | VM_HUGETLB | VM_SHARED | VM_NORESERVE;
-    const newflags = flags & VM_WRITE && (oldflags & accounted) === 0 ? withFlags(flags, VM_ACCOUNT) : flags;
+    const isCharged = flags & VM_WRITE && (oldflags & accounted) === 0;
+    const newflags = isCharged ? withFlags(flags, VM_ACCOUNT) : k.uncharged_flags(vma, flags);
     const changed = yield* k.vma_with_flags(vma, start, end, newflags);
     if (typeof changed === 'number') return changed;
     changed.vm_flags = newflags;

@@ -1,6 +1,7 @@
 import { defineVariant, entry as e, mainline } from '../../core';
 import { memory } from './memory';
 import { mprotect } from './mprotect';
+import { split } from './split';
 import { userfaultfd } from './userfaultfd';
 
 /** Un-protecting gives RW back; write-protection of what is not there yet, and without asking anybody. */
@@ -24,15 +25,18 @@ export default defineVariant({
       'mm/memory.c:do_numa_page',
       'mm/huge_memory.c:do_huge_pmd_numa_page',
       'mm/ksm.c:break_ksm',
+      'mm/mprotect.c:mprotect_fixup',
       'mm/mprotect.c:change_pte_range',
       'mm/mprotect.c:change_pmd_range',
       'mm/mprotect.c:change_protection_range',
       'mm/huge_memory.c:change_huge_pmd',
+      'mm/userfaultfd.c:__mcopy_atomic',
       'fs/userfaultfd.c:userfaultfd_api',
       'mm/userfaultfd.c:mwriteprotect_range',
       'fs/userfaultfd.c:userfaultfd_unregister',
       'fs/userfaultfd.c:userfaultfd_release',
       'mm/userfaultfd.c:mcopy_atomic_pte',
+      'mm/huge_memory.c:unfreeze_page',
       'mm/huge_memory.c:__split_huge_pmd_locked',
     ],
     commits: [
@@ -45,6 +49,7 @@ export default defineVariant({
       'a1b92a3f1498 ("mm/userfaultfd: support WP on multiple VMAs")',
       'e8e17ee90eaf ("mm: drop the assumption that VM_SHARED always implies writable")',
       '2bad466cc9d9 ("mm/uffd: UFFD_FEATURE_WP_UNPOPULATED")',
+      'b1f202060afe ("mm: remap unused subpages to shared zeropage when splitting isolated thp")',
       'd61ea1cb0095 ("userfaultfd: UFFD_FEATURE_WP_ASYNC")',
     ],
     reported: [],
@@ -55,6 +60,7 @@ export default defineVariant({
     ...memory,
     ...mprotect,
     ...userfaultfd,
+    ...split,
 
     /** Keeps the mark as before, and D; on x86 that sets soft-dirty, too. */
     split_huge_pmd_pte(k, vma, old_pmd, i) {

@@ -15,7 +15,7 @@ import {
 
 const { MM_CP_PROT_NUMA, MM_CP_TRY_CHANGE_WRITABLE, MM_CP_UFFD_WP, MM_CP_UFFD_WP_RESOLVE } = mainline;
 const { UFFD_FEATURE_WP_ASYNC, UFFD_FEATURE_WP_UNPOPULATED } = mainline;
-const { is_cow_mapping, VM_SHARED, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } = flags;
+const { is_cow_mapping, VM_ACCOUNT, VM_SHARED, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } = flags;
 const { migrationRead, migrationReadExclusive } = e.SwapType;
 
 const FLUSH_ON_CLEAR = e._PAGE_DIRTY | e._PAGE_PRESENT;
@@ -76,6 +76,12 @@ function swpMarked(k: Kernel, old: Pte, cp_flags: number): Pte {
 }
 
 export const mprotect: VariantKernel = {
+  /** Memory that nobody has touched is accounted no longer. */
+  uncharged_flags(k, vma, newflags) {
+    const isUntouched = k.vma_is_anonymous(vma) && vma.anon_vma === 0;
+    return isUntouched && !(newflags & VM_WRITE) ? flags.withoutFlags(newflags, VM_ACCOUNT) : newflags;
+  },
+
   /** Returns how many entries need a flush: what the kernel gathers in its mmu_gather. */
   *change_pte_range(k, vma, pmd, start, end, newprot, cp_flags) {
     if (yield* k.pmd_trans_unstable(pmd)) return 0;

@@ -18,7 +18,7 @@ import { vma_wants_manual_pte_write_upgrade } from './mprotect';
 
 const { MM_CP_TRY_CHANGE_WRITABLE, MM_CP_UFFD_WP, MM_CP_UFFD_WP_RESOLVE } = mainline;
 const { UFFD_FEATURE_WP_ASYNC, UFFD_FEATURE_WP_UNPOPULATED } = mainline;
-const { EAGAIN, EEXIST, ENOENT, VM_UFFD_WP } = flags;
+const { EAGAIN, EEXIST, EINVAL, ENOENT, VM_UFFD_WP } = flags;
 
 const userfaultfd_wp = (vma: Vma): boolean => (vma.vm_flags & VM_UFFD_WP) !== 0;
 
@@ -29,6 +29,13 @@ function* uffd_wp_range(k: Kernel, vma: Vma, start: Vaddr, end: Vaddr, enable_wp
 }
 
 export const userfaultfd: VariantKernel = {
+  /** anon_vma_prepare() comes before the test of the range. */
+  mcopy_vma_error(k, vma, start, len, wp) {
+    if (start >= vma.vm_start && !(vma.vm_flags & flags.VM_SHARED)) k.anon_vma_prepare(vma);
+    const error = mainline.mcopy_vma_error(k, vma, start, len, wp);
+    return error === 0 && wp && !userfaultfd_wp(vma) ? -EINVAL : error;
+  },
+
   uffd_api_features: (k) =>
     mainline.uffd_api_features(k) |
     mainline.UFFD_FEATURE_PAGEFAULT_FLAG_WP |

@@ -1,0 +1,160 @@
+/** Slips of the model that a real kernel has shown: each fixture as it was shrunk, and what the kernel did at its end. */
+
+import { loadVariants } from '../../src/compare/load';
+import { runModel } from '../../src/conform/model_run';
+import type { KernelFeatures, PageRun } from '../../src/conform/observation';
+import { compile, parseFixture } from '../../src/workload/index';
+
+/** Of the kernel that was watched: 6.18.44, without soft-dirty and without swap. */
+const features: KernelFeatures = {
+  release: '6.18.44',
+  userfaultfd: true,
+  userfaultfdErrno: 0,
+  userfaultfdFeatures: 0,
+  softDirty: false,
+  pagemapScan: true,
+  kpageflags: true,
+  ksmFlag: true,
+  frames: true,
+  ksm: true,
+  swap: false,
+  nodes: 1,
+  fs: true,
+  thp: true,
+};
+
+/** Errors as errno; `pages` as the runs of the region's view. */
+const mended = [
+  {
+    slip: 'of a private mapping of shared memory a missing page is for the monitor',
+    file: 'shmem',
+    steps: ['a: uffd_register guest missing', 'b: read guest[0]'],
+    last: 'waits',
+    pages: '[0..1] -------',
+  },
+  {
+    slip: 'and what the monitor fills in is a page of its own',
+    file: 'shmem',
+    steps: ['a: uffd_register guest', 'a: uffd_copy guest[0]'],
+    last: 'ended 0',
+    pages: '[0..0] p-x----, [1..1] -------',
+  },
+  {
+    slip: 'UFFDIO_COPY marks a page of shared memory',
+    file: 'shmem, share',
+    steps: ['a: uffd_register guest', 'a: uffd_copy guest[0] wp'],
+    last: 'ended 0',
+    pages: '[0..0] pfx-w--, [1..1] -------',
+  },
+  {
+    slip: 'populating stops at a hole',
+    file: null,
+    steps: ['a: munmap guest[0]', 'a: madvise guest populate_write'],
+    last: 'ended -12',
+    pages: '[1..1] -------',
+  },
+  {
+    slip: 'without swap MADV_PAGEOUT leaves private pages of a file where they are',
+    file: 'shmem',
+    steps: ['a: write guest', 'a: madvise guest pageout'],
+    last: 'ended 0',
+    pages: '[0..1] p-x----',
+  },
+  {
+    slip: 'MADV_PAGEOUT takes what another thread has read a moment ago: all run on one CPU',
+    file: 'fs',
+    steps: ['b: read guest[0]', 'a: madvise guest[0] pageout'],
+    last: 'ended 0',
+    pages: '[0..1] -------',
+  },
+  {
+    slip: 'mremap() moves several mappings',
+    file: null,
+    steps: ['a: mprotect guest[1] r', 'a: mremap guest to spare'],
+    last: 'ended',
+    pages: 'not mapped',
+  },
+  {
+    slip: 'MADV_COLLAPSE of a mapping with no room for a huge page is an error',
+    file: null,
+    steps: ['a: write guest', 'a: madvise guest collapse'],
+    last: 'ended -22',
+    pages: '[0..1] p-x----',
+  },
+  {
+    slip: 'and so is that of a range without one',
+    file: null,
+    steps: ['a: write guest', 'a: madvise guest[1] collapse'],
+    last: 'ended -22',
+    pages: '[0..1] p-x----',
+  },
+] as const;
+
+test.each(mended)('$slip', ({ file, steps, last, pages }) => {
+  expect(endOf(fixture('{ size: 8KiB', file, steps))).toEqual({
+    last: expect.stringMatching(`^${last}`),
+    pages,
+  });
+});
+
+describe('advice on a part of a huge page splits it, and what held nothing is zeroes', () => {
+  const steps = ['a: write guest[5]', 'a: madvise guest[0] cold'];
+  test.each([
+    { variant: 'linux-6.18', pages: '[0..4] p-----z, [5..5] p-x----, [6..511] p-----z' },
+    { variant: 'linux-6.1', pages: '[0..511] p-x----' },
+  ])('$variant', ({ variant, pages }) => {
+    expect(endOf(fixture('{ size: 2MiB, thp: true', null, steps), variant).pages).toBe(pages);
+  });
+});
+
+test('of a huge entry the first page tells whether all of it is exclusive', () => {
+  const steps = ['a: write guest', 'a: fork child', 'a: munmap guest[0]'];
+  const { views } = run(fixture('{ size: 2MiB, thp: true', null, steps), 'linux-6.18');
+  expect(views.map(({ process, pages }) => `${process} ${pages[0]!.bits.replaceAll('?', '-')}`)).toEqual([
+    'program p------',
+    'child p-x--h-',
+  ]);
+});
+
+// Helpers
+
+const fixture = (guest: string, file: string | null, steps: readonly string[]): string => {
+  const [kind, share] = file?.split(', ') ?? [];
+  return [
+    'name: mended\nasks: Does the model do what the kernel did?\nsource: conform',
+    ...(kind ? [`files:\n  file1: { kind: ${kind}, pages: 2 }`] : []),
+    `memory:\n  guest: ${guest}${kind ? `, file: file1${share ? ', share: true' : ''}` : ''} }`,
+    '  spare: { size: 8KiB, mapped: false }',
+    'start:',
+    ...steps.map((step) => `  - ${step}`),
+  ].join('\n');
+};
+
+/** Runs that look alike but for what they hold are one; what cannot be told is not there. */
+function joined(pages: readonly PageRun[]): string {
+  const runs: { first: number; last: number; bits: string }[] = [];
+  for (const { first, last, bits } of pages) {
+    const told = bits.replaceAll('?', '-');
+    const before = runs.at(-1);
+    if (before?.bits === told && before.last === first - 1) before.last = last;
+    else runs.push({ first, last, bits: told });
+  }
+  return runs.map(({ first, last, bits }) => `[${first}..${last}] ${bits}`).join(', ');
+}
+
+function run(text: string, variant: string) {
+  const workload = compile(parseFixture(`${text}\n`, 'mended.yaml'), { entries: 512 });
+  const model = runModel(workload, loadVariants([variant])[0]!.variant, { features, skips: new Map() });
+  const end = model.observations.at(-1)!;
+  return { model, end, views: end.memory.filter(({ region }) => region === 'guest') };
+}
+
+function endOf(text: string, variant = 'linux-6.18'): { last: string; pages: string } {
+  const { end, views } = run(text, variant);
+  const outcome = end.ends[0]?.outcome;
+  const pages = views[0]?.pages ?? [];
+  return {
+    last: outcome?.kind === 'done' ? `${end.how} ${outcome.result}` : end.how,
+    pages: pages.length > 0 ? joined(pages) : 'not mapped',
+  };
+}
