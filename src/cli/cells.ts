@@ -39,13 +39,16 @@ export function loadCells(
   });
   if (fixtures.length === 0) throw new InputError('input', 'there are no fixtures to run');
   for (const { fixture, file } of fixtures) details.say(`fixture ${fixture.name}: ${file}`);
-  for (const { variant, argument } of variants) {
-    const { id, base } = variant.meta;
-    const from = argument === null || argument === id ? 'built in' : argument;
-    details.say(`variant ${id}: ${from}${base === null ? '' : `, based on ${base}`}`);
-  }
+  for (const one of variants) details.say(variantOrigin(one));
   details.stage(`loaded fixtures (${fixtures.length}) and variants (${variants.length})`, begin);
   return { fixtures, variants };
+}
+
+/** What --verbose says of a variant. */
+export function variantOrigin({ variant, argument }: LoadedVariant): string {
+  const { id, base } = variant.meta;
+  const from = argument === null || argument === id ? 'built in' : argument;
+  return `variant ${id}: ${from}${base === null ? '' : `, based on ${base}`}`;
 }
 
 export interface Judged {

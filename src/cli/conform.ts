@@ -5,10 +5,11 @@ import { agree, type KernelAgreement, variantFor } from '../conform/agree';
 import { CannotRunError } from '../conform/cannot_run';
 import type { KernelRun } from '../conform/observation';
 import { type Job, jobOf } from '../conform/steps';
-import { renderAgreement } from '../report/agreement';
+import { renderAgreement, renderAgreementBriefly } from '../report/agreement';
 import { renderObserved, renderObservedJson } from '../report/observed';
 import { compile, type Workload } from '../workload/workload';
 import type { CommonOptions } from './arguments';
+import { detailsOn } from './details';
 import { exit } from './failure';
 import { checkOutput, writeOutput } from './output';
 import { progressOn, screenOf, type Terminal } from './terminal';
@@ -48,7 +49,10 @@ export async function runConform(options: ConformOptions, terminal: Terminal): P
   const jobs = [...workloads.values()].map((workload) => jobOf(workload, limits));
   if (jobs.length === 0) throw new InputError('input', 'there are no fixtures to run');
   const interrupt = new AbortController();
-  const progress = progressOn(terminal, options.quiet ?? false);
+  const details = detailsOn(terminal, options);
+  const begin = details.now();
+  for (const { name, steps } of jobs) details.say(`fixture ${name}: ${steps.length} steps`);
+  const progress = progressOn(terminal, (options.quiet || options.verbose) ?? false);
   const stopListening = terminal.onInterrupt(() => interrupt.abort());
   let done = 0;
   try {
@@ -61,9 +65,13 @@ export async function runConform(options: ConformOptions, terminal: Terminal): P
     }
     const run = await runOn(options.kernel, jobs, terminal, {
       signal: interrupt.signal,
-      onRun: ({ fixture }) => progress.show(`${++done}/${jobs.length} ${fixture}`),
+      onRun({ fixture }) {
+        details.say(`ran ${fixture} on ${options.kernel}`);
+        progress.show(fixture, ++done, jobs.length);
+      },
     });
     progress.clear();
+    details.stage(`ran fixtures (${run.runs.length}) on Linux ${run.features.release}`, begin);
     const agreement = compared(run, workloads, options);
     print(run, agreement, options, terminal);
     if (interrupt.signal.aborted) return exit.interrupted;
@@ -122,7 +130,9 @@ function print(
       : [
           options.observed || !agreement ? renderObserved(run, screen) : '',
           agreement
-            ? renderAgreement(run, agreement, screen)
+            ? options.quiet
+              ? renderAgreementBriefly(run, agreement)
+              : renderAgreement(run, agreement, screen)
             : `No variant models Linux ${run.features.release}; --variant names one to compare with.\n`,
         ].join('');
   if (options.output === undefined) terminal.stdout.write(text);

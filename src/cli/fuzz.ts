@@ -9,6 +9,8 @@ import type { Finding, FuzzOptions, FuzzResult } from '../fuzz/index';
 import { verbs } from '../workload/step_grammar';
 import { didYouMean } from '../workload/suggestion';
 import type { CommonOptions } from './arguments';
+import { variantOrigin } from './cells';
+import { type Details, detailsOn } from './details';
 import { exit } from './failure';
 import { sharding } from './options';
 import { writeOutput } from './output';
@@ -61,7 +63,10 @@ export function addFuzz(
     .option('--output <folder>', `where to save what was found (default: ${FOLDER})`)
     .option('--quiet', 'no progress on stderr')
     .option('--config <file>', 'settings (default: faultline.config.ts or .js, if it is there)')
-    .option('--verbose', 'what is run and every fixture, on stderr; errors with their stack')
+    .option(
+      '--verbose',
+      'the variants, every fixture and how long it took, on stderr; errors with their stack',
+    )
     .addHelpText(
       'after',
       [
@@ -78,12 +83,14 @@ export function addFuzz(
 
 /** Saves and tells every finding at once, so that an interrupt loses none. */
 async function runFuzz(options: FuzzCommandOptions, terminal: Terminal): Promise<number> {
-  const { variants, differ } = asked(options);
+  const details = detailsOn(terminal, options);
+  const begin = details.now();
+  const { variants, differ } = asked(options, details);
   const seed = options.seed ?? randomInt(SEEDS);
   const folder = options.output ?? FOLDER;
   const until = options.time === undefined ? Number.POSITIVE_INFINITY : Date.now() + options.time * 1000;
   const runs = options.runs ?? (options.time === undefined ? RUNS : SEEDS);
-  const progress = progressOn(terminal, options.quiet ?? false);
+  const progress = progressOn(terminal, (options.quiet || options.verbose) ?? false);
   let interrupted = false;
   const stopListening = terminal.onInterrupt(() => {
     interrupted = true;
@@ -97,7 +104,11 @@ async function runFuzz(options: FuzzCommandOptions, terminal: Terminal): Promise
     without: checkedWithout(options.without ?? []),
     ...(options.shard ? { shard: options.shard } : {}),
     stopped: () => interrupted || Date.now() > until,
-    onRun: (done, found) => progress.show(`seed ${seed}: ${done} fixtures, ${found} findings`),
+    onRun(done, found) {
+      const far = `seed ${seed}: ${done} fixtures, ${found} findings`;
+      details.say(far);
+      progress.show(far);
+    },
     onFinding(finding) {
       progress.clear();
       terminal.stdout.write(`${save(finding, folder)}: ${sentence(finding)}\n`);
@@ -107,6 +118,7 @@ async function runFuzz(options: FuzzCommandOptions, terminal: Terminal): Promise
     progress.clear();
     stopListening();
   });
+  details.stage(`tried fixtures (${result.runs})`, begin);
   terminal.stdout.write(`${summary(result, seed)}\n`);
   if (interrupted) {
     terminal.stderr.write('faultline: interrupted\n');
@@ -115,11 +127,15 @@ async function runFuzz(options: FuzzCommandOptions, terminal: Terminal): Promise
   return exitCode(result.findings);
 }
 
-function asked({ variant, differ }: FuzzCommandOptions): Pick<FuzzOptions, 'variants' | 'differ'> {
+function asked(
+  { variant, differ }: FuzzCommandOptions,
+  details: Details,
+): Pick<FuzzOptions, 'variants' | 'differ'> {
   const builds = ({ variant: { meta } }: LoadedVariant): boolean => meta.builds;
   if (!differ) {
     const loaded = loadVariants(variant ?? []).filter(builds);
     if (loaded.length === 0) throw new InputError('input', 'none of the variants builds');
+    for (const one of loaded) details.say(variantOrigin(one));
     return { variants: loaded.map((one) => one.variant) };
   }
   if (variant) throw new InputError('usage', '--variant and --differ cannot be used together');
@@ -127,6 +143,7 @@ function asked({ variant, differ }: FuzzCommandOptions): Pick<FuzzOptions, 'vari
   if (!one || !other || more.length > 0) throw new InputError('usage', '--differ needs two variants');
   const broken = [one, other].find((loaded) => !builds(loaded));
   if (broken) throw new InputError('input', `${broken.variant.meta.id} does not build`);
+  for (const loaded of [one, other]) details.say(variantOrigin(loaded));
   return { variants: [], differ: [one.variant, other.variant] };
 }
 

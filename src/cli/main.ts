@@ -234,7 +234,7 @@ function addConform(program: Command, terminal: Terminal, run: Run): void {
       repeatable('--without <verb|group>', 'verbs, or groups of verbs, that do not appear; repeatable'),
     )
     .addOption(new Option('--format <format>', 'how to print').choices(['table', 'json']).default('table'))
-    .option('--quiet', 'no progress, and of what agrees only the last line');
+    .option('--quiet', 'no progress, and of what differs only the names');
   printing(command)
     .addHelpText(
       'after',

@@ -20,6 +20,13 @@ export function renderAgreement(run: KernelRun, agreement: KernelAgreement, scre
   return `${lines.join('\n')}\n`;
 }
 
+/** Which fixtures decide the exit code, and the figures. */
+export function renderAgreementBriefly({ features }: KernelRun, agreement: KernelAgreement): string {
+  const disagree = agreement.fixtures.filter(({ first, explained }) => first !== null && explained === null);
+  const lines = disagree.map(({ fixture }) => `${fixture}: disagrees`);
+  return `${[...lines, figuresText(agreement.figures, features.release)].join('\n')}\n`;
+}
+
 function disagreementLines({ first, explained, cut }: Judged, real: ObservedRun): string[] {
   const lines: string[] = [];
   if (first) {

@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { progressOn } from '../../src/cli/terminal';
 import { faultline, fixtureText, folder, put, variantText } from './terminal';
 
 const place = folder();
@@ -55,5 +56,40 @@ describe('--verbose', () => {
       '',
     ]);
     expect({ code, stdout }).toEqual({ code: 0, stdout: (await faultline(argv)).stdout });
+  });
+
+  test('of fuzz tells the variants and every fixture', async () => {
+    const argv = ['fuzz', '--seed', '1', '--runs', '2', '--variant', idea, '--output', folder()];
+    const { stderr } = await faultline([...argv, '--verbose']);
+    expect(stderr.replace(/in \d+ ms/g, 'in N ms').split('\n')).toEqual([
+      `variant my-idea: ${idea}, based on uffd-wp-2018`,
+      expect.stringMatching(/^seed 1: 1 fixtures, \d+ findings$/),
+      expect.stringMatching(/^seed 1: 2 fixtures, \d+ findings$/),
+      'tried fixtures (2) in N ms',
+      '',
+    ]);
+    expect((await faultline(argv)).stderr).toBe('');
+  }, 60_000);
+});
+
+describe('progress on a terminal', () => {
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  test.each([
+    { seconds: 1, done: 1, of: 10, says: '1/10 first uffd-wp-2018' },
+    { seconds: 10, done: 2, of: 10, says: '2/10 about 40 s left: first uffd-wp-2018' },
+    { seconds: 100, done: 1, of: 4, says: '1/4 about 5 min left: first uffd-wp-2018' },
+    { seconds: 100, done: 4, of: 4, says: '4/4 first uffd-wp-2018' },
+  ])('after $seconds s with $done of $of', ({ seconds, done, of, says }) => {
+    jest.useFakeTimers();
+    let shown = '';
+    const stream = { isTTY: true, write: (text: string) => (shown = text) };
+    const terminal = { stdout: stream, stderr: stream, env: {}, onInterrupt: () => () => {} };
+    const progress = progressOn(terminal, false);
+    jest.advanceTimersByTime(seconds * 1000);
+    progress.show('first uffd-wp-2018', done, of);
+    expect(shown.slice(shown.indexOf('K') + 1)).toBe(says);
   });
 });

@@ -117,6 +117,17 @@ test('a panic in the middle and garbage are results, and what was observed is ke
   expect(code).toBe(1);
 });
 
+test('--quiet names the fixtures that disagree, --verbose what was run', async () => {
+  const report = [hello(), line({ k: 'job', name: 'first' }), turn(0)].join('\n');
+  const env = qemu(report, '[ 3.1] Kernel panic - not syncing: x');
+  const { code, stdout, stderr } = await conform(image, env, '--quiet', '--verbose');
+  expect(stdout).toMatch(/^first: disagrees\n1 fixtures compared with 6\.1\.0: .* 1 disagree.*\n$/);
+  expect(stderr).toMatch(
+    /^fixture first: \d+ steps\nran first on .*\nran fixtures \(1\) on Linux 6\.1\.0 in \d+ ms\n$/,
+  );
+  expect(code).toBe(1);
+});
+
 test('JSON has a format and a version', async () => {
   const job = (name: string): string => line({ k: 'job', name }) + turn(0) + jobEnd();
   const env = qemu(hello() + job('first') + job('second') + line({ k: 'bye' }), 'Linux version 6.1.0');
