@@ -44,7 +44,7 @@ const rows: Readonly<Record<Format, FormatRow>> = {
     render: (compared) => {
       const { renderHtml } = require('../report/html') as typeof import('../report/html');
       const { runsOf } = require('./runs') as typeof import('./runs');
-      return renderHtml(compared.comparison, runsOf(compared), compared.mark);
+      return renderHtml(review().reviewOf(compared), runsOf(compared));
     },
   },
   lkml: {

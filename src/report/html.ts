@@ -1,32 +1,34 @@
-/** The review as one HTML file that needs no network: the matrix, and a stepper through the run of each cell. */
+/** The review as one HTML file that needs no network: the matrix, the page of each variant, the run of each cell. */
 
 import { deflateRawSync } from 'node:zlib';
 import type { Comparison } from '../compare/comparison';
 import { type Mark, unmarked } from './against';
+import { htmlText, pageHtml } from './html_page';
 import { htmlProgram } from './html_program';
 import { packRuns, type ShownRun } from './html_runs';
 import { htmlStyle } from './html_style';
 import { unpackRuns } from './html_unpack';
 import { searchedText } from './markdown';
-import { boundText, finding, verdictAt } from './review';
+import { renderPage } from './markdown_page';
+import { boundText, finding, type Review, verdictAt } from './review';
 import { brokenOf, cellWord, classes, classWords, verdictSentence } from './words';
 
-export const htmlText = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
-
-export function renderHtml(comparison: Comparison, runs: Iterable<ShownRun>, mark?: Mark): string {
-  const data = { cells: cellsOf(comparison), ...packRuns(runs) };
+export function renderHtml(review: Review, runs: Iterable<ShownRun>): string {
+  const { comparison, mark } = review;
+  const pages = review.variants.map((one) => [one.meta.id, pageHtml(renderPage(one, review))]);
+  const data = { cells: cellsOf(comparison), pages: Object.fromEntries(pages), ...packRuns(runs) };
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>faultline review</title><style>${htmlStyle}</style></head>
 <body><header><h1>Review</h1><p>${htmlText(searchedText(comparison))}</p></header>
 <main>${filters()}${matrix(comparison, mark ?? unmarked)}
 ${mark ? '<p class="hint">&gt;&gt; is new against the saved comparison.</p>' : ''}
-<p class="hint">A cell opens the run behind it: what breaks, or how it enters the window and comes out of it. Keys: arrows
+<p class="hint">A cell opens the run behind it: what breaks, or how it enters the window and comes out of it; the name of a
+variant opens its page: what it changes, what was said, observed and found, what it costs. Keys: arrows
 and Enter in the table; in a run left and right for a step, Home and End, Escape back to the table.</p>
 <section id="cell" hidden></section>
 <h2>Findings</h2>${findings(comparison)}</main>
-<noscript>The table and the findings are complete; stepping through a run needs JavaScript.</noscript>
+<noscript>The table and the findings are complete; the pages and the runs need JavaScript.</noscript>
 <script type="text/plain" id="data">${deflated(JSON.stringify(data))}</script><script>${unpackRuns}${htmlProgram}</script></body></html>
 `;
 }
@@ -60,7 +62,8 @@ const filters = (): string =>
 function matrix(comparison: Comparison, mark: Mark): string {
   const { fixtures, variants } = comparison;
   const heads = variants.map(
-    ({ id, title }) => `<th scope="col" title="${htmlText(title)}">${htmlText(id)}</th>`,
+    ({ id, title }) =>
+      `<th scope="col" title="${htmlText(title)}"><a href="#${encodeURIComponent(id)}">${htmlText(id)}</a></th>`,
   );
   const rows = fixtures.map(({ id, asks }) => {
     const cells = variants.map((variant) => {
@@ -76,5 +79,8 @@ function matrix(comparison: Comparison, mark: Mark): string {
 
 const findings = (comparison: Comparison): string =>
   `<dl>${comparison.variants
-    .map((meta) => `<dt>${htmlText(meta.id)}</dt><dd>${htmlText(finding(comparison, meta))}</dd>`)
+    .map(
+      (meta) =>
+        `<dt><a href="#${encodeURIComponent(meta.id)}">${htmlText(meta.id)}</a></dt><dd>${htmlText(finding(comparison, meta))}</dd>`,
+    )
     .join('\n')}</dl>`;

@@ -13,7 +13,7 @@ const make = (tag, props, ...children) => {
 };
 const box = document.getElementById('cell');
 const matrix = document.getElementById('matrix');
-const links = [...matrix.querySelectorAll('td a')];
+const links = [...matrix.querySelectorAll('a')];
 let shown = null;
 
 document.getElementById('filters').addEventListener('change', (event) => {
@@ -22,7 +22,7 @@ document.getElementById('filters').addEventListener('change', (event) => {
     const has = [...row.cells].some((cell) => (cell.dataset.classes || '').split(' ').includes(wanted));
     row.hidden = wanted !== 'all' && !has;
   }
-  if (stop && stop.closest('tr').hidden) stopAt(links.find((a) => !a.closest('tr').hidden));
+  if (stop && stop.closest('tr').hidden) stopAt(links.find((a) => a.closest('td') && !a.closest('tr').hidden));
 });
 
 // Of the cells one is a stop of the Tab key; from there the arrow keys go on.
@@ -33,14 +33,14 @@ function stopAt(a) {
   if (stop) stop.tabIndex = 0;
 }
 for (const a of links) a.tabIndex = -1;
-stopAt(links[0]);
-matrix.addEventListener('focusin', (event) => { if (event.target.matches('td a')) stopAt(event.target); });
+stopAt(matrix.querySelector('td a'));
+matrix.addEventListener('focusin', (event) => { if (event.target.matches('a')) stopAt(event.target); });
 matrix.addEventListener('keydown', (event) => {
   const by = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[event.key];
-  const cell = event.target.closest('td');
+  const cell = event.target.closest('td, th');
   if (!by || !cell || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
-  const rows = [...matrix.querySelectorAll('tbody tr')].filter((row) => !row.hidden);
+  const rows = [...matrix.querySelectorAll('tr')].filter((row) => !row.hidden);
   const row = rows[rows.indexOf(cell.parentNode) + by[0]];
   const a = row && row.cells[cell.cellIndex + by[1]] && row.cells[cell.cellIndex + by[1]].querySelector('a');
   if (a) a.focus();
@@ -71,10 +71,11 @@ function follow() {
   const [fixture, variant, token, step, other] = place();
   const id = fixture + '/' + variant;
   const cell = data.cells[id];
+  const current = links.find((a) => a.getAttribute('href') === link(variant === undefined ? [fixture] : [fixture, variant]));
   for (const a of links) a.removeAttribute('aria-current');
-  if (!cell) { box.hidden = true; shown = null; return; }
-  const current = links.find((a) => a.getAttribute('href') === link([fixture, variant]));
   if (current) { current.setAttribute('aria-current', 'true'); stopAt(current); }
+  if (variant === undefined && Object.hasOwn(data.pages, fixture)) { drawPage(fixture); return; }
+  if (!cell) { box.hidden = true; shown = null; return; }
   const all = runs[id] || [];
   const run = all.find((one) => one.token === token) || all[0];
   const beside = run && run.beside.find((one) => one.variant === other);
@@ -82,6 +83,19 @@ function follow() {
   if (isNew) draw(id, cell, all, run, beside);
   if (run) go(Number(step) || 1, false);
   if (isNew) { box.scrollIntoView({ block: 'start' }); (shown.focus || box).focus({ preventScroll: true }); }
+}
+
+// A page is written by the same program as this one. The fixtures of its verdicts open their runs.
+function drawPage(variant) {
+  shown = null;
+  box.hidden = false;
+  box.tabIndex = -1;
+  box.innerHTML = data.pages[variant];
+  for (const td of box.querySelectorAll('td:first-child')) {
+    if (data.cells[td.textContent + '/' + variant]) td.replaceChildren(make('a', { href: link([td.textContent, variant]) }, td.textContent));
+  }
+  box.scrollIntoView({ block: 'start' });
+  box.focus({ preventScroll: true });
 }
 
 function draw(id, cell, all, run, other) {
@@ -149,9 +163,9 @@ function go(step, push = true) {
 }
 
 document.addEventListener('keydown', (event) => {
-  if (!shown || !shown.run || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest('input, select, #matrix')) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input, select, #matrix')) return;
   if (event.key === 'Escape' && stop) { stop.focus(); stop.scrollIntoView({ block: 'center' }); return; }
+  if (!shown || !shown.run) return;
   const to = { ArrowRight: 1, j: 1, n: 1, ArrowLeft: -1, k: -1, p: -1, Home: -1e9, End: 1e9 }[event.key];
   if (to === undefined) return;
   event.preventDefault();

@@ -1,15 +1,17 @@
 /** How the HTML review looks: in light and dark, from a phone's width up. */
 export const htmlStyle = `
-:root{color-scheme:light dark;--deep:.5rem;--line:#8886;--bad:#b00020;--good:#0a7a2f;--dim:#666;--mark:#ffe9a8;--back:#fff;--ink:#111;--box:#f4f4f4}
-@media(prefers-color-scheme:dark){:root{--bad:#ff8a80;--good:#7bd88f;--dim:#aaa;--mark:#5a4a00;--back:#16181c;--ink:#e8e8e8;--box:#22252b}}
+:root{color-scheme:light dark;--deep:.5rem;--line:#8886;--bad:#b00020;--good:#0a7a2f;--dim:#666;--mark:#ffe9a8;--back:#fff;--link:#0645ad;--ink:#111;--box:#f4f4f4}
+@media(prefers-color-scheme:dark){:root{--bad:#ff8a80;--good:#7bd88f;--dim:#aaa;--mark:#5a4a00;--back:#16181c;--link:#8ab4f8;--ink:#e8e8e8;--box:#22252b}}
 body{font:15px/1.45 system-ui,sans-serif;margin:0 auto;max-width:90rem;padding:1rem;background:var(--back);color:var(--ink)}
 h1{font-size:1.4rem;margin:0}h2{font-size:1.15rem}
 .wide{overflow:auto;max-height:70vh;border:1px solid var(--line)}
 table{border-collapse:collapse;font-size:.85rem}th,td{padding:.2rem .45rem;border-bottom:1px solid var(--line);text-align:left;white-space:nowrap}
 thead th{position:sticky;top:0;background:var(--box);white-space:normal;overflow-wrap:anywhere;min-width:5.5rem;vertical-align:bottom;z-index:2}
+#cell td{white-space:normal;vertical-align:top;overflow-wrap:anywhere;min-width:4rem}#cell .wide{max-height:none}#cell pre{overflow:auto;max-height:70vh;border:1px solid var(--line);padding:.4rem}#cell h3{font-size:1rem;margin:.8rem 0 .2rem}
+a{color:var(--link)}#cell:focus{outline-offset:2px}
 tbody th{position:sticky;left:0;background:var(--back);font-weight:500;z-index:1;min-width:11rem;max-width:14rem;white-space:normal;overflow-wrap:anywhere}
-td a{color:var(--dim);text-decoration:none;display:block}td a:hover,td a:focus{text-decoration:underline}
-td a.breaks{color:var(--bad);font-weight:600}td a.survives{color:var(--good)}td a[aria-current]{outline:2px solid}
+#matrix a{text-decoration:none;display:block}#matrix th a{color:inherit}#matrix td a{color:var(--dim)}#matrix a:hover,#matrix a:focus{text-decoration:underline}
+#matrix a.breaks{color:var(--bad);font-weight:600}#matrix a.survives{color:var(--good)}#matrix a[aria-current]{outline:2px solid}
 fieldset{border:0;padding:0;margin:.6rem 0;display:flex;flex-wrap:wrap;gap:.2rem .9rem}legend{float:left;margin-right:.9rem;color:var(--dim)}
 #cell{border:1px solid var(--line);padding:.6rem .8rem;margin-top:1rem;scroll-margin-top:.5rem}#cell h2{margin:.1rem 0}#cell p{margin:.25rem 0;overflow-wrap:anywhere}
 .choices{display:flex;flex-wrap:wrap;gap:.3rem 1.2rem;margin-top:.5rem}.choices label{max-width:100%}

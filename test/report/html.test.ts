@@ -2,9 +2,11 @@ import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { htmlText, renderHtml } from '../../src/report/html';
+import { renderHtml } from '../../src/report/html';
+import { htmlText, pageHtml } from '../../src/report/html_page';
 import { packRuns, type ShownRun } from '../../src/report/html_runs';
 import { unpackRuns } from '../../src/report/html_unpack';
+import type { Review } from '../../src/report/review';
 import { comparisonOf, meta, trace } from './sample';
 
 /** Until the monitor's first step the same, then another entry; the trace has 14 steps and 12 calls. */
@@ -31,13 +33,43 @@ const runs: ShownRun[] = [
   }),
   run('other', { fixture: 'thp', broken: [] }),
 ];
-const html = renderHtml(
-  comparisonOf(
-    ['idea', 'other', 'third', 'fourth'].map((id) => meta(id)),
-    ['ksm', 'thp', 'swap'],
-  ),
-  runs,
-);
+const metas = ['idea', 'other', 'third', 'fourth'].map((id) => meta(id));
+const review = (fixtures: string[]): Review => ({
+  comparison: comparisonOf(metas, fixtures),
+  about: '',
+  variants: metas.map((one) => ({
+    ...{ meta: one, bases: ['uffd-wp-2018'], carries: [], supersededBy: [], functions: [] },
+    ...{ observations: [], reduced: [], witnesses: [] },
+  })),
+});
+const html = renderHtml(review(['ksm', 'thp', 'swap']), runs);
+
+describe('the page of a variant', () => {
+  test.each([
+    { what: 'escapes', markdown: '# a &lt;b> \\| c', is: '<h2>a &lt;b> | c</h2>' },
+    {
+      what: 'links and code',
+      markdown: '<https://a.b/c> and `x < y`',
+      is: '<p><a href="https://a.b/c">https://a.b/c</a> and <code>x &lt; y</code></p>',
+    },
+    {
+      what: 'fences',
+      markdown: '```diff\n+<a>\n\n-b\n```\n\nc',
+      is: '<pre tabindex="0">+&lt;a&gt;\n\n-b</pre>\n<p>c</p>',
+    },
+    { what: 'lists', markdown: '- a\n- b', is: '<ul><li>a</li><li>b</li></ul>' },
+    {
+      what: 'tables',
+      markdown: '| a |  |\n| --- | --- |\n| b | c \\| d |',
+      is: '<div class="wide" tabindex="0"><table><thead><tr><th>a</th><th></th></tr></thead><tbody><tr><td>b</td><td>c | d</td></tr></tbody></table></div>',
+    },
+    {
+      what: 'no witnesses',
+      markdown: '## A\n\n## Witnesses\n\n### no-sigbus\n\n## B',
+      is: '<h3>A</h3>\n<h3>B</h3>',
+    },
+  ])('has $what', ({ markdown, is }) => expect(pageHtml(markdown)).toBe(is));
+});
 
 describe('packed runs', () => {
   const unpack = new Function(`${unpackRuns}; return unpackRuns`)();
@@ -72,8 +104,7 @@ describe('the HTML review', () => {
     'shows $text as text',
     ({ text, shown }) => {
       expect(htmlText(text)).toBe(shown);
-      const fixtures = comparisonOf([meta('idea')], [text]);
-      expect(renderHtml(fixtures, [])).not.toContain(text);
+      expect(renderHtml(review([text]), [])).not.toContain(text);
     },
   );
 });
@@ -168,6 +199,13 @@ if (!executablePath)
     await page.selectOption('label:has-text("beside it") select', 'third');
     expect(await page.textContent('#cell')).toContain('third takes the same steps on this schedule');
     expect(await page.locator('.side').count()).toBe(1);
+  }, 30_000);
+
+  test('opens the page of a variant by its name, and from there a run', async () => {
+    await page.click('thead a[href="#idea"]');
+    expect(await page.textContent('#cell h2')).toBe('idea');
+    await page.click('#cell td a[href="#ksm/idea"]');
+    expect(await page.textContent('#cell h2')).toBe('ksm under idea');
   }, 30_000);
 
   test('is light or dark as the reader has it', async () => {
