@@ -27,6 +27,7 @@ export interface ConformOptions extends CommonOptions {
   readonly runs?: number;
   readonly seed?: number;
   readonly without?: readonly string[];
+  readonly shrink?: boolean;
 }
 
 /** Nothing could be run here, as kselftest's "skip". */

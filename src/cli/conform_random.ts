@@ -30,6 +30,7 @@ export async function runRandom(
     seed,
     runs: options.runs!,
     limits,
+    shrink: options.shrink !== false,
     without: options.without ?? [],
     run,
     variantOf: (release) => {

@@ -42,8 +42,8 @@ export const explanations: readonly Explanation[] = [
     holds: (seen) => of('concurrent-4-writers')(seen) || endedInIt(seen) > 1,
   },
   {
-    about: ['messages'],
-    why: 'which of the threads that read one userfaultfd gets a message is up to the scheduler',
+    about: ['messages', 'turn', 'ends', 'result', 'uffd-wp', 'present', 'content', 'reads'],
+    why: 'which of the threads that read one userfaultfd gets a message, and answers it, is up to the scheduler',
     holds: (seen) => readersBefore(seen).length > 1,
   },
   {

@@ -12,6 +12,8 @@ export interface Call {
 
 const cannot: Readonly<Record<string, string>> = {
   numa_scan: 'when NUMA balancing scans cannot be told from user space',
+  tlb_fill: 'the CPU does it when it likes',
+  tlb_drop: 'the CPU does it when it likes',
   swapoff: 'a test must not turn off the swap space of a machine',
   ksm_run: 'the settings of KSM belong to the whole machine; `faultline conform` runs it',
   ksm_unmerge: 'the settings of KSM belong to the whole machine; `faultline conform` runs it',
