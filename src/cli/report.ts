@@ -44,10 +44,19 @@ export async function runReport(options: ReportOptions, terminal: Terminal): Pro
   if (!options.quiet) {
     terminal.stdout.write(`${[...files.keys()].map((file) => join(folder, file)).join('\n')}\n`);
   }
+  if (options.format === 'lkml' && !options.quiet) tellUnaddressed(variants, terminal);
   if (findings === null) return exit.done;
   const told = renderAgainst(findings, options.against!, screenOf(terminal, options));
   terminal.stdout.write(options.quiet ? told : `\n${told}`);
   return newFindings(findings).length > 0 ? exit.found : exit.done;
+}
+
+/** A mail is sent as it is only where it is known to whom. */
+function tellUnaddressed(variants: Compared['variants'], { stderr }: Terminal): void {
+  const ids = variants.map(({ variant }) => variant.meta).filter((meta) => !meta.replyTo);
+  if (ids.length === 0) return;
+  const names = ids.map(({ id }) => `${id}.eml`).join(', ');
+  stderr.write(`faultline: no address is known, so git send-email needs --to and --cc for ${names}\n`);
 }
 
 /** Files of a report by name. */

@@ -114,6 +114,8 @@ function metaText({ id, base, proposal, touches, notes }: Meta): string {
     ['author', quote(proposal?.author ?? '')],
     ['subject', quote(subject)],
     ['messageId', quote(proposal?.messageId ?? '')],
+    ...(proposal?.replyTo ? [['replyTo', quote(proposal.replyTo)] as const] : []),
+    ...(proposal?.cc.length ? [['cc', listText(proposal.cc)] as const] : []),
     ['date', quote(proposal?.date ?? '')],
     ['base', quote(base)],
     ['supersedes', '[]'],

@@ -22,6 +22,9 @@ export interface VariantMeta {
   subject: string;
   /** Empty where it was never posted as a mail of its own. */
   messageId: string;
+  /** Who gets a reply, and who else does, each as `Name <address>`; left away where no mail was at hand to say. */
+  replyTo?: string;
+  cc?: readonly string[];
   /** Of the mail or the release, YYYY-MM-DD. */
   date: string;
   /** Id of the variant whose functions it replaces; null for mainline. */

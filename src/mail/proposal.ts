@@ -7,6 +7,10 @@ export interface Proposal {
   readonly subject: string;
   /** With its angle brackets; empty where the mail has none. */
   readonly messageId: string;
+  /** Who gets a reply, as `Name <address>`; empty where the mail does not say. */
+  readonly replyTo: string;
+  /** Everybody else to whom the mail went. */
+  readonly cc: readonly string[];
   /** YYYY-MM-DD, or empty. */
   readonly date: string;
   readonly files: readonly PatchedFile[];
@@ -35,10 +39,25 @@ function proposalOf({ headers, body, bodyLine }: Mail): Proposal {
     author: nameOf(get('from')),
     subject: get('subject').replace(/\s+/g, ' '),
     messageId: /<[^<>\s]+>/.exec(headers.get('message-id') ?? '')?.[0] ?? '',
+    ...replyOf(headers),
     date: dayOf(get('date')),
     files,
   };
 }
+
+/** As a mail program would answer to all. */
+function replyOf(headers: Mail['headers']): Pick<Proposal, 'replyTo' | 'cc'> {
+  const get = (name: string): string[] => addressesIn(headers.get(name) ?? '');
+  const [replyTo = ''] = [...get('reply-to'), ...get('from')];
+  const cc = [...new Set([...get('to'), ...get('cc')])].filter((one) => one !== replyTo);
+  return { replyTo, cc };
+}
+
+/** What has no address is left away. */
+const addressesIn = (header: string): string[] =>
+  [...header.matchAll(/(?:"[^"]*"|[^,"])+/g)]
+    .map(([one]) => one.replace(/\s+/g, ' ').trim())
+    .filter((one) => /(^|<)[^\s<>@]+@[^\s<>@]+>?$/.test(one));
 
 /** Headers within the body, which git am takes first: at its top, after scissors, or after git's own From line. */
 function innerHeaders(body: string): Map<string, string> {

@@ -47,6 +47,8 @@ function headers({ meta }: VariantReview): string[] {
   const subject = /^re:/i.test(meta.subject) ? meta.subject : `Re: ${meta.subject}`;
   const reply = meta.messageId ? [`In-Reply-To: ${meta.messageId}`, `References: ${meta.messageId}`] : [];
   return [
+    ...(meta.replyTo ? [`To: ${mailbox(meta.replyTo)}`] : []),
+    ...(meta.cc?.length ? `Cc: ${meta.cc.map(mailbox).join(',\n ')}`.split('\n') : []),
     ...headerLines(`Subject: ${subject}`),
     ...reply,
     'MIME-Version: 1.0',
@@ -60,9 +62,20 @@ function headerLines(header: string): string[] {
   const [, name, value] = /^([^:]+): ([\s\S]*)$/.exec(header)!;
   const clean = value!.replace(/\s+/g, ' ');
   if (/^[\x20-\x7e]*$/.test(clean)) return wrap(`${name}: ${clean}`, 76, 1);
+  return encodedWords(clean).map((word, i) => `${i === 0 ? `${name}:` : ''} ${word}`);
+}
+
+/** `Name <address>`, with the name encoded where it has to be. */
+function mailbox(text: string): string {
+  const line = text.replace(/\s+/g, ' ');
+  const [, name = '', address = ''] = /^"?([^<]*?)"?\s*(<[^<>]*>)$/.exec(line) ?? [];
+  return /^[\x20-\x7e]*$/.test(name) ? line : `${encodedWords(name).join(' ')} ${address}`;
+}
+
+function encodedWords(text: string): string[] {
   const words: string[] = [];
   let word = '';
-  for (const char of clean) {
+  for (const char of text) {
     const encoded = /[A-Za-z0-9]/.test(char) ? char : quotedBytes(char);
     if (word.length + encoded.length > 48) {
       words.push(word);
@@ -70,7 +83,7 @@ function headerLines(header: string): string[] {
     }
     word += encoded;
   }
-  return [...words, word].map((part, i) => `${i === 0 ? `${name}:` : ''} =?UTF-8?Q?${part}?=`);
+  return [...words, word].map((part) => `=?UTF-8?Q?${part}?=`);
 }
 
 const quotedBytes = (char: string): string =>

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFolder } from '../../src/cli/output_folder';
 import { reducedIn } from '../../src/compare/fidelity';
+import { eml } from '../mail/sample';
 import { faultline, fixtureText, folder, put } from './terminal';
 
 const place = folder();
@@ -63,6 +64,29 @@ describe('report', () => {
     for (const text of marked) expect(after).toContain(text);
     expect(before).not.toContain(marked[0]);
   });
+
+  test('addresses a mail to whom the proposal went, and says where that is not known', async () => {
+    const mailed = folder();
+    const to =
+      'To: linux-mm@kvack.org\nCc: "Last, First" <first@example.org>,\n none, two@example.org\nSubject:';
+    const mail = put(mailed, 'proposal.eml', eml.replace(/^Subject:/m, to));
+    const idea = join(mailed, 'addressed.ts');
+    await faultline(['new', 'variant', 'addressed', '--mail', mail, '--output', idea]);
+    const argv = ['report', '--format', 'lkml', '--output', mailed, '--jobs', '0', '--fixture', fixture];
+    const ended = await faultline([...argv, '--variant', idea, '--variant', 'uffd-wp-2018']);
+    expect(ended.stderr).toBe(
+      'faultline: no address is known, so git send-email needs --to and --cc for uffd-wp-2018.eml\n',
+    );
+    const [head] = readFileSync(join(mailed, 'addressed.eml'), 'utf8').split('\n\n');
+    expect(head!.split('\n').slice(0, 4)).toEqual([
+      'To: =?UTF-8?Q?Zo=C3=AB=20Ma=C3=9F?= <zoe@example.org>',
+      'Cc: linux-mm@kvack.org,',
+      ' "Last, First" <first@example.org>,',
+      ' two@example.org',
+    ]);
+    expect(head).toContain('\nIn-Reply-To: <20200304071001.1-zoe@example.org>\n');
+    expect(readFileSync(join(mailed, 'uffd-wp-2018.eml'), 'utf8')).not.toMatch(/^(To|Cc):/m);
+  }, 60_000);
 
   test('refuses a folder that is a file', async () => {
     const { code, stderr } = await faultline(small('report', '--output', fixture));
