@@ -56,6 +56,11 @@ export const explanations: readonly Explanation[] = [
     },
   },
   {
+    about: ['soft-dirty'],
+    why: 'a page that was dirty is made dirty again when it has moved, which on x86 sets soft-dirty (6.1 and later)',
+    holds: ({ run, at }) => verbOf(run, run.observations[at]?.step ?? -1) === 'migrate',
+  },
+  {
     about: ['reads', 'content'],
     why: 'what the memory of a real device holds is not ours to know',
     holds: of('pfnmap-mprotect-nouffd'),

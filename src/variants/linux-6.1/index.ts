@@ -23,6 +23,7 @@ export default defineVariant({
     base: 'linux-5.12',
     supersedes: [],
     touches: [
+      'mm/madvise.c:madvise_remove',
       'mm/memory.c:handle_pte_fault',
       'mm/memory.c:do_wp_page',
       'mm/memory.c:wp_page_copy',
@@ -65,6 +66,7 @@ export default defineVariant({
       'fs/userfaultfd.c:userfaultfd_release',
       'mm/userfaultfd.c:mwriteprotect_range',
       'mm/userfaultfd.c:mcopy_atomic_pte',
+      'mm/mremap.c:mremap_to',
       'mm/mremap.c:move_ptes',
       'mm/huge_memory.c:move_huge_pmd',
       'fs/proc/task_mmu.c:clear_refs_write',
@@ -72,6 +74,7 @@ export default defineVariant({
       'mm/memory.c:unmap_vmas',
     ],
     commits: [
+      'e8e17ee90eaf ("mm: drop the assumption that VM_SHARED always implies writable")',
       '8f34f1eac382 ("mm/userfaultfd: fix uffd-wp special cases for fork()")',
       'c5b5a3dd2c1f ("mm: thp: refactor NUMA fault handling")',
       '53a05ad9f21d ("mm: optimize do_wp_page() for exclusive pages in the swapcache")',

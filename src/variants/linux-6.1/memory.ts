@@ -34,6 +34,10 @@ function* wp_can_reuse_anon_page(k: Kernel, page: Pfn, vma: Vma): KRun<boolean> 
 }
 
 export const memory: VariantKernel = {
+  /** It need not be writable now. */
+  madvise_remove_allowed: (_k, vm_flags) =>
+    (vm_flags & (VM_SHARED | flags.VM_MAYWRITE)) === (VM_SHARED | flags.VM_MAYWRITE),
+
   *handle_pte_fault(k, vmf) {
     const { vma, pmd } = vmf;
     const pmdval = yield* k.pmd_get(pmd);

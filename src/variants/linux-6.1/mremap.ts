@@ -1,5 +1,5 @@
 /** mremap: of a move without EVENT_REMAP no mark is kept. */
-import { entry as e, mainline, PAGE_SIZE, plus, type VariantKernel, type Vma } from '../../core';
+import { entry as e, flags, mainline, PAGE_SIZE, plus, type VariantKernel, type Vma } from '../../core';
 
 const { UFFD_FEATURE_EVENT_REMAP } = mainline;
 
@@ -10,6 +10,13 @@ const losesMarks = (vma: Vma): boolean => {
 };
 
 export const mremap: VariantKernel = {
+  /** Where nothing is mapped, nothing is unmapped at the new place either. */
+  *mremap_to(k, mm, addr, old_len, new_addr, new_len, events) {
+    const vma = k.find_vma(mm, addr);
+    if (vma === null || vma.vm_start > addr) return -flags.EFAULT;
+    return yield* mainline.mremap_to(k, mm, addr, old_len, new_addr, new_len, events);
+  },
+
   *move_ptes(k, vma, old_pmd, old_start, old_end, _new_vma, new_pmd, new_addr) {
     const clears = losesMarks(vma);
     const old_pte = k.m.pte_offset(old_pmd, old_start);

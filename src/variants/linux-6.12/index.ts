@@ -17,7 +17,7 @@ export default defineVariant({
     base: 'linux-6.1',
     supersedes: [],
     touches: [
-      'mm/madvise.c:madvise_remove',
+      'mm/madvise.c:do_madvise',
       'mm/memory.c:do_wp_page',
       'mm/memory.c:wp_huge_pmd',
       'mm/memory.c:do_anonymous_page',
@@ -47,7 +47,6 @@ export default defineVariant({
       'f1eb1bacfba9 ("mm/uffd: always wr-protect pte in pte|pmd_mkuffd_wp()")',
       '931298e103c2 ("mm/userfaultfd: rely on vma->vm_page_prot in uffd_wp_range()")',
       'a1b92a3f1498 ("mm/userfaultfd: support WP on multiple VMAs")',
-      'e8e17ee90eaf ("mm: drop the assumption that VM_SHARED always implies writable")',
       '2bad466cc9d9 ("mm/uffd: UFFD_FEATURE_WP_UNPOPULATED")',
       'b1f202060afe ("mm: remap unused subpages to shared zeropage when splitting isolated thp")',
       'd61ea1cb0095 ("userfaultfd: UFFD_FEATURE_WP_ASYNC")',
@@ -57,6 +56,8 @@ export default defineVariant({
     notes: ['with what 6.12.y took over later'],
   },
   kernel: {
+    /** Populating is no longer done mapping by mapping. */
+    passes_holes: (_k, advice) => !advice.startsWith('populate'),
     ...memory,
     ...mprotect,
     ...userfaultfd,

@@ -49,10 +49,6 @@ function* withoutHint(k: Kernel, vma: Vma, hinted: Pte): KRun<Pte> {
 }
 
 export const memory: VariantKernel = {
-  /** It need not be writable now. */
-  madvise_remove_allowed: (_k, vm_flags) =>
-    (vm_flags & (VM_SHARED | flags.VM_MAYWRITE)) === (VM_SHARED | flags.VM_MAYWRITE),
-
   *do_wp_page(k, vmf) {
     const unshare = (vmf.flags & FAULT_FLAG_UNSHARE) !== 0;
     const { vma } = vmf;
