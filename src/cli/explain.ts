@@ -89,7 +89,7 @@ function putProgram(
     `Build and run: cc -O2 -Wall -pthread ${name}.c -o ${name} && ./${name}`,
     'Exit codes: 0 all is as on a correct kernel; 1 something is not; 4 this machine cannot run it.',
   ];
-  const correct = loadVariants(['linux-6.18'])[0]!.variant;
+  const correct = loadVariants(['linux-6.1', 'linux-6.12', 'linux-6.18']).map((one) => one.variant);
   const { text, race } = reproducerOf({ fixture, variant, correct, schedule: run?.schedule ?? null, head });
   if (race !== null) terminal.stderr.write(`faultline: ${race}; the program tries it many times.\n`);
   put(text.endsWith('\n') ? text : `${text}\n`, options, terminal);

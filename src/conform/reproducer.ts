@@ -14,7 +14,7 @@ export interface ReproducerInput {
   readonly fixture: Fixture;
   readonly variant: ResolvedVariant;
   /** Whose outcomes count as right. */
-  readonly correct: ResolvedVariant;
+  readonly correct: readonly ResolvedVariant[];
   /** The run that the program follows; null where there is none. */
   readonly schedule: readonly number[] | null;
   /** What was found, line by line, for the head of the program. */
@@ -38,9 +38,9 @@ export function reproducerOf(input: ReproducerInput): Reproducer {
   checkFiles(workload);
   const order = schedule ? orderOf(compile(fixture), variant, schedule) : null;
   const race = raceIn(workload, order);
-  const writer = new ActorWriter(workload, race === null ? fullOrder(workload, order) : null);
-  const programs = writer.write();
   const expected = expectedOf(compile(fixture, { entries: FULL }), correct);
+  const writer = new ActorWriter(workload, race === null ? fullOrder(workload, order) : null, expected.stuck);
+  const programs = writer.write();
   const notes = [
     ...head,
     ...oracleNotes(workload, correct, expected),
@@ -49,18 +49,22 @@ export function reproducerOf(input: ReproducerInput): Reproducer {
   return { text: assemble(workload, writer, programs, expected, notes, race !== null), race };
 }
 
-function oracleNotes(workload: Workload, { meta }: ResolvedVariant, expected: Expected): string[] {
+function oracleNotes(workload: Workload, correct: readonly ResolvedVariant[], expected: Expected): string[] {
   const { steps } = listSteps(workload);
-  const failed = expected.failed.map((id) => `"${steps[id]!.actor}: ${steps[id]!.text}"`);
+  const stuck = expected.stuck.map((id) => `"${steps[id]!.actor}: ${steps[id]!.text}"`);
+  const kernels = correct.map(({ meta }) => meta.id).join(', ');
   return [
     expected.isComplete
-      ? `Checked: that each step comes to what ${meta.id} makes of it in the model, in any order of steps.`
+      ? `Checked: that each step comes to what one of ${kernels} makes of it in the model, in any order.`
       : 'Checked: that every step ends, and no step gets a SIGBUS. (There are too many orders to tell more.)',
-    ...(failed.length > 0
-      ? [`In the model ${meta.id}, too, may fail ${failed.join(', ')}: then it is "not ok" there as well.`]
-      : []),
+    ...(stuck.length > 0 ? [stuckNote(stuck.join(', '), correct.at(-1)!.meta.id, expected)] : []),
   ];
 }
+
+const stuckNote = (steps: string, newest: string, { stuckIsWrong }: Expected): string =>
+  stuckIsWrong
+    ? `In the model ${newest}, too, breaks waiters-are-woken: there, ${steps} may be "not ok" as well.`
+    : `Not asked for: that ${steps} ends. Nobody promises that.`;
 
 const orderNotes = (race: string | null, hasRun: boolean): string[] =>
   race === null
@@ -114,7 +118,7 @@ function assemble(
   const maps = [...workload.regions.values()].filter((region) => isMapped(workload, region));
   const mapTexts = maps.map((region) => mapFunction(region, writer.parts));
   for (const { kind } of files) writer.parts.add(kind === 'fs' ? 'open_disk_file' : 'open_memory_file');
-  for (const part of ['map', 'set_up', 'threads', 'steps', 'stay', 'check']) writer.parts.add(part);
+  for (const part of ['map', 'set_up', 'threads', 'steps', 'stay', 'check', 'asleep']) writer.parts.add(part);
   const chosen = choose(writer.parts);
   const { text: events, events: eventCount, pages } = eventTable(workload, expected);
   const serving = new Set(steps.filter(({ text }) => text.startsWith('uffd_serve')).map(({ id }) => id));
@@ -148,6 +152,7 @@ function assemble(
     events,
     contentsTable(expected, writer.processes),
     `/* Steps that go on until the round is over. */\nstatic const bool endless[STEPS] = { ${[...serving].map((id) => `[${id}] = true`).join(', ') || 'false'} };`,
+    `/* Steps that may sleep for ever. */\nstatic const bool optional[STEPS] = { ${(expected.stuckIsWrong ? [] : expected.stuck).map((id) => `[${id}] = true`).join(', ') || 'false'} };`,
     ...(usesUffds ? [uffdLines(writer.uffds)] : []),
     ...files.map(({ name }) => `static int file_${name};`),
     ...chosen.texts,

@@ -23,6 +23,7 @@ export class ActorWriter {
   constructor(
     private readonly workload: Workload,
     private readonly order: TaskOrder,
+    private readonly stuck: readonly number[],
   ) {
     this.ids = listSteps(workload).ids;
     this.processes = [...new Set(workload.actors.map(({ process }) => process))];
@@ -119,8 +120,9 @@ export class ActorWriter {
   }
 
   private awaits(actor: string, id: number): void {
-    this.parts.add('ended');
-    this.add(actor, `ended(${id});`);
+    const wait = this.stuck.includes(id) ? 'after' : 'ended';
+    this.parts.add(wait);
+    this.add(actor, `${wait}(${id});`);
   }
 
   private item(actor: string, item: Item, indent = ''): void {

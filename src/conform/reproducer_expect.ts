@@ -1,8 +1,10 @@
 /** What a correct kernel may make of a fixture, from every order of its steps in the model of a correct kernel. */
 import { buildKernel, type ResolvedVariant } from '../core/index';
 import { Execution, explore, prepare } from '../explore/index';
+import { judge } from '../judge/index';
 import type { Workload } from '../workload/index';
 import { messageLayer, Onlooker, type Seen } from './reproducer_watch';
+import { listSteps } from './steps';
 
 /** By page: the values that it may hold. */
 export type Values = ReadonlyMap<number, readonly number[]>;
@@ -16,31 +18,63 @@ export interface Expected {
   readonly left: ReadonlyMap<string, Values>;
   /** By `wp ADDRESS` or `missing ADDRESS`: the least number of messages. */
   readonly heard: ReadonlyMap<string, number>;
-  /** Steps that get a SIGBUS or never end even so: the fixture asks for more than this kernel does. */
-  readonly failed: readonly number[];
+  /** Steps that may never end: that they do is not asked for. */
+  readonly stuck: readonly number[];
+  /** Those that never end are what the newest kernel does wrong, by the judge of the model. */
+  readonly stuckIsWrong: boolean;
   /** Every order was tried. Otherwise only signals are known. */
   readonly isComplete: boolean;
 }
 
 const RUNS = 400;
 
-export function expectedOf(workload: Workload, correct: ResolvedVariant): Expected {
-  const Kernel = buildKernel([...correct.layers, messageLayer(correct)]);
-  const start = prepare(workload, Kernel, new Onlooker(workload));
+/** @param correct the last one counts in any case, the others where they can run the fixture */
+export function expectedOf(workload: Workload, correct: readonly ResolvedVariant[]): Expected {
+  const refusals = refusalsOf(workload);
   const all: Seen[] = [];
-  const { complete } = explore(start, ({ notes }) => void (notes.isOver && all.push(notes)), {
+  let isComplete = true;
+  for (const variant of correct) {
+    const { runs, complete } = runsOf(workload, variant);
+    const refuses = runs.some(({ outcomes }) =>
+      refusals.some((text) => [...outcomes].some((o) => o.startsWith(text))),
+    );
+    if (refuses && variant !== correct.at(-1)) continue;
+    all.push(...runs);
+    isComplete &&= complete;
+  }
+  const stuck = [...new Set(all.flatMap((seen) => [...seen.stuck]))];
+  return {
+    outcomes: isComplete ? outcomesOf(all) : new Map(),
+    values: isComplete ? valuesOf(all) : new Map(),
+    left: isComplete && stuck.length === 0 ? leftIn(all) : new Map(),
+    heard: isComplete ? leastHeard(all) : new Map(),
+    stuck,
+    stuckIsWrong: stuck.length > 0 && leavesWaiters(workload, correct.at(-1)!),
+    isComplete,
+  };
+}
+
+function leavesWaiters(workload: Workload, variant: ResolvedVariant): boolean {
+  const verdict = judge(workload, variant);
+  return 'broken' in verdict && verdict.broken.some(({ invariant }) => invariant === 'waiters-are-woken');
+}
+
+function runsOf(workload: Workload, variant: ResolvedVariant): { runs: Seen[]; complete: boolean } {
+  const Kernel = buildKernel([...variant.layers, messageLayer(variant)]);
+  const start = prepare(workload, Kernel, new Onlooker(workload));
+  const runs: Seen[] = [];
+  const { complete } = explore(start, ({ notes }) => void (notes.isOver && runs.push(notes)), {
     maxExecutions: RUNS,
     maxSteps: 1_000_000,
   });
-  return {
-    outcomes: complete ? outcomesOf(all) : new Map(),
-    values: complete ? valuesOf(all) : new Map(),
-    left: complete ? leftIn(all) : new Map(),
-    heard: complete ? leastHeard(all) : new Map(),
-    failed: [...new Set(all.flatMap((seen) => [...seen.failed]))],
-    isComplete: complete,
-  };
+  return { runs, complete };
 }
+
+/** How the outcomes begin that say that a kernel has not what the fixture is about. */
+const refusalsOf = (workload: Workload): string[] =>
+  listSteps(workload)
+    .steps.filter(({ text }) => /^uffd_(open|register)/.test(text))
+    .map(({ id }) => `${id} -`);
 
 function outcomesOf(all: readonly Seen[]): Map<number, number[]> {
   const outcomes = new Map<number, number[]>();

@@ -33,8 +33,8 @@ export interface Seen {
   readonly heard: Map<string, number>;
   /** `process region page value` of every page that is present when all is done. */
   readonly left: Set<string>;
-  /** Steps that got a SIGBUS or never ended, which is wrong on any kernel. */
-  readonly failed: Set<number>;
+  /** Steps that never ended. */
+  readonly stuck: Set<number>;
   isOver: boolean;
 }
 
@@ -87,7 +87,7 @@ export class Onlooker implements Observer<Seen> {
       reads: new Set(),
       heard: new Map(),
       left: new Set(),
-      failed: new Set(),
+      stuck: new Set(),
       isOver: false,
     };
   }
@@ -119,10 +119,11 @@ export class Onlooker implements Observer<Seen> {
     const step = seen.at.get(h.task.id) ?? -1;
     if (h.kind === 'begin') this.next(seen, h.task.id, h.task.name, h.task.stores, h.text);
     else if (step < 0) return;
-    else if (h.kind === 'stuck' || (h.kind === 'signal' && h.signal === 'SIGBUS')) {
+    else if (h.kind === 'stuck') {
       seen.told.add(h.task.id);
-      seen.failed.add(step);
-    } else if (h.kind === 'signal') this.came(seen, h.task.id, step, SEGV);
+      seen.stuck.add(step);
+    } else if (h.kind === 'signal' && h.signal === 'SIGBUS') seen.told.add(h.task.id);
+    else if (h.kind === 'signal') this.came(seen, h.task.id, step, SEGV);
     else if (h.kind === 'return' && h.name === this.steps[step]!.verb)
       this.came(seen, h.task.id, step, Math.min(h.result, 0));
     else if (h.kind === 'load') this.read(seen, step, h.va, this.valueOf(seen, h.content));
