@@ -56,8 +56,12 @@ function sideOf(name, run, told, parts, hrefOf) {
   };
   // Up to where they part both take the same steps, in whatever functions.
   const beside = (own, line) => {
-    const taken = own.compared.filter((i) => i <= line).length;
-    return compared[Math.min(taken, compared.length) - 1] ?? 0;
+    const taken = own.compared.filter((i) => i <= line);
+    if (taken.length > compared.length) return lines.length - 1;
+    const at = compared[taken.length - 1] ?? 0;
+    const released = own.steps.filter((i) => i > (taken[taken.length - 1] ?? -1) && i <= line).length;
+    const next = steps.filter((i) => i > at).slice(0, released).filter((i) => lines[i].kind === 'release');
+    return next[next.length - 1] ?? at;
   };
   const tell = (i) => run.actors[lines[i].actor] + ': ' + say(lines[i]);
   const node = make('div', { className: 'side' }, make('div', { className: 'stepper' }, lanes, state));
