@@ -68,7 +68,7 @@ function print(sources: Sources, judged: Judged, options: CompareOptions, termin
   const screen = screenOf(terminal, options);
   const text =
     options.quiet && options.format === 'table'
-      ? renderBrief(comparison, screen)
+      ? renderBrief(comparison)
       : formatOf(options.format).render({ comparison, ...sources }, screen);
   details.stage(`written as ${options.format}`, begin);
   if (options.output === undefined || isInterrupted) terminal.stdout.write(text);

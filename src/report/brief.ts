@@ -1,10 +1,9 @@
-/** `--quiet`: a line per variant, with what decides whether it stands. */
+/** `--quiet`: a line per variant, never broken so that grep finds it, with what decides whether it stands. */
 import type { Comparison } from '../compare/comparison';
 import type { Verdict } from '../judge/verdict';
-import { type Screen, wrap } from './screen';
 import { classes, classWords, verdictWords } from './words';
 
-export function renderBrief(comparison: Comparison, screen: Screen): string {
+export function renderBrief(comparison: Comparison): string {
   const lines = comparison.summary.map((row) => {
     const verdicts = comparison.cells
       .filter(({ variant }) => variant === row.variant)
@@ -16,8 +15,8 @@ export function renderBrief(comparison: Comparison, screen: Screen): string {
     const cut = many('cut-short');
     const against = [...broken, ...(cut > 0 ? [`${verdictWords['cut-short'].word} ${cut}`] : [])];
     if (many('does-not-build') > 0) return `${row.variant}: ${verdictWords['does-not-build'].word}`;
-    const survived = `survived ${row.survived} of ${row.fixtures}`;
-    return `${row.variant}: ${against.length > 0 ? `${against.join(', ')}; ` : ''}${survived}`;
+    const survived = `survived ${row.survived}/${row.fixtures}`;
+    return `${row.variant}: ${[survived, ...against].join(', ')}`;
   });
-  return `${lines.flatMap((line) => wrap(line, screen.width, 2)).join('\n')}\n`;
+  return `${lines.join('\n')}\n`;
 }

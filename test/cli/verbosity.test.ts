@@ -13,8 +13,8 @@ describe('--quiet', () => {
     const named = variants.flatMap((one) => ['--variant', one === 'my-idea' ? idea : one]);
     const { code, stdout, stderr } = await faultline(['compare', '--quiet', ...named, ...on]);
     expect(stdout.split('\n')).toEqual([
-      'my-idea: survived 1 of 1',
-      'dirty-accountable-false: SIGBUS 1; survived 0 of 1',
+      'my-idea: survived 1/1',
+      'dirty-accountable-false: survived 0/1, SIGBUS 1',
       'mkwrite-reuse-as-posted: no build',
       '',
     ]);
@@ -23,7 +23,7 @@ describe('--quiet', () => {
 
   test('of check says why it ends with 1', async () => {
     const { code, stdout } = await faultline(['check', idea, '--quiet', '--bound', '1', ...on]);
-    expect({ code, stdout }).toEqual({ code: 1, stdout: 'my-idea: cut 1; survived 0 of 1\n' });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: 'my-idea: survived 0/1, cut 1\n' });
   });
 
   test('of report writes the files and prints nothing', async () => {
