@@ -1,7 +1,7 @@
 /** `faultline conform`: fixtures on a real kernel. */
 import { InputError } from '../compare/input';
 import { loadFixtures, loadVariants } from '../compare/load';
-import { agree, type KernelAgreement, variantFor } from '../conform/agree';
+import { agree, type Figures, type KernelAgreement, variantFor } from '../conform/agree';
 import { CannotRunError } from '../conform/cannot_run';
 import type { KernelRun } from '../conform/observation';
 import { type Job, jobOf } from '../conform/steps';
@@ -28,6 +28,8 @@ export interface ConformOptions extends CommonOptions {
   readonly seed?: number;
   readonly without?: readonly string[];
   readonly shrink?: boolean;
+  /** Where figures are kept. */
+  readonly record?: string;
 }
 
 /** Nothing could be run here, as kselftest's "skip". */
@@ -75,6 +77,7 @@ export async function runConform(options: ConformOptions, terminal: Terminal): P
     details.stage(`ran fixtures (${run.runs.length}) on Linux ${run.features.release}`, begin);
     const agreement = compared(run, workloads, options);
     print(run, agreement, options, terminal);
+    if (agreement) recordFor(options, run.features.release, agreement, null);
     if (interrupt.signal.aborted) return exit.interrupted;
     return agreement && agreement.figures.disagreed > 0 ? exit.found : exit.done;
   } catch (error) {
@@ -86,6 +89,25 @@ export async function runConform(options: ConformOptions, terminal: Terminal): P
   } finally {
     stopListening();
   }
+}
+
+/** @param seed of random fixtures */
+export function recordFor(
+  options: ConformOptions,
+  release: string,
+  { variant, figures }: { readonly variant: string; readonly figures: Figures },
+  seed: number | null,
+): void {
+  if (options.record === undefined) return;
+  const { kernel, runs, without = [] } = options;
+  const words = [
+    'faultline conform',
+    ...(kernel === 'live' ? [] : [`--kernel ${kernel}`]),
+    ...(seed === null ? [] : [`--runs ${runs} --seed ${seed}`]),
+    ...without.map((verb) => `--without ${verb}`),
+  ];
+  const { recordFigures } = require('../conform/figures') as typeof import('../conform/figures');
+  recordFigures(options.record, { kernel: release, variant, seed, command: words.join(' '), ...figures });
 }
 
 async function runOn(

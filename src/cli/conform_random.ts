@@ -8,7 +8,7 @@ import type { KernelRun } from '../conform/observation';
 import type { RandomFinding, RandomResult } from '../conform/random';
 import type { Job, JobOptions } from '../conform/steps';
 import { figuresText } from '../report/agreement';
-import type { ConformOptions } from './conform';
+import { type ConformOptions, recordFor } from './conform';
 import { exit } from './failure';
 import { writeOutput } from './output';
 import type { progressOn, Terminal } from './terminal';
@@ -46,6 +46,7 @@ export async function runRandom(
     return exit.done;
   }
   print(result, seed, options, terminal);
+  recordFor(options, result.release, result, seed);
   if (signal.aborted) return exit.interrupted;
   return result.figures.disagreed > 0 ? exit.found : exit.done;
 }

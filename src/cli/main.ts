@@ -233,6 +233,7 @@ function addConform(program: Command, terminal: Terminal, run: Run): void {
     .addOption(
       repeatable('--without <verb|group>', 'verbs, or groups of verbs, that do not appear; repeatable'),
     )
+    .option('--record <file>', 'keep the figures in this JSON file, too')
     .option('--no-shrink', 'leave random fixtures that disagree as long as they are')
     .addOption(new Option('--format <format>', 'how to print').choices(['table', 'json']).default('table'))
     .option('--quiet', 'no progress, and of what differs only the names');
