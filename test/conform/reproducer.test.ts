@@ -89,7 +89,7 @@ test.each([
     fixture: 'base-dirty-4k',
     from: /open_uffd\(UFFD, 0\)/,
     to: 'open_uffd(UFFD, UFFD_FEATURE_SIGBUS)',
-    says: /^# SIGBUS at 0x100000000000\nnot ok 4 vcpu: write guest\[0\]\n[^]*^# not performed, .*\nnot ok 6 /m,
+    says: /^# SIGBUS at 0x100000000000\nnot ok 4 vcpu: write guest\[0\]\n[\s\S]*^# not performed, .*\nnot ok 6 /m,
   },
   {
     what: 'nothing was protected: no message comes',
