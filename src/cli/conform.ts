@@ -107,7 +107,9 @@ export function recordFor(
     ...without.map((verb) => `--without ${verb}`),
   ];
   const { recordFigures } = require('../conform/figures') as typeof import('../conform/figures');
-  recordFigures(options.record, { kernel: release, variant, seed, command: words.join(' '), ...figures });
+  // What a builder has added to the name of a running kernel says nothing to others.
+  const named = kernel === 'live' ? release.replace(/-.*/, '') : release;
+  recordFigures(options.record, { kernel: named, variant, seed, command: words.join(' '), ...figures });
 }
 
 async function runOn(

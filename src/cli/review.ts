@@ -6,6 +6,7 @@ import type { LoadedFixture, LoadedVariant } from '../compare/load';
 import { loadVariants } from '../compare/load';
 import { agreement, readDifferences, readObservations } from '../compare/observed';
 import { blame } from '../compare/source_places';
+import { figuresSentence } from '../conform/figures';
 import { showToken } from '../explore/schedule';
 import type { Observation, Reduced, Review, VariantReview, Witness } from '../report/review';
 import { verdictAt } from '../report/review';
@@ -20,6 +21,7 @@ export function reviewOf(sources: Compared): Review {
     comparison: sources.comparison,
     variants: sources.variants.map((variant) => reviewVariant(sources, variant)),
     about: readObservations().about,
+    besideKernels: figuresSentence(),
     ...(sources.mark && { mark: sources.mark }),
   };
 }

@@ -20,7 +20,7 @@ export function renderHtml(review: Review, runs: Iterable<ShownRun>): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>faultline review</title><style>${htmlStyle}</style></head>
-<body><header><h1>Review</h1><p>${htmlText(searchedText(comparison))}</p></header>
+<body><header><h1>Review</h1><p>${htmlText(searchedText(comparison))}</p><p>${htmlText(review.besideKernels ?? '')}</p></header>
 <main>${filters()}${matrix(comparison, mark ?? unmarked)}
 ${mark ? '<p class="hint">&gt;&gt; is new against the saved comparison.</p>' : ''}
 <p class="hint">A cell opens the run behind it: what breaks, or how it enters the window and comes out of it; the name of a

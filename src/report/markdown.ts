@@ -92,6 +92,7 @@ export function renderOverview(review: Review): string {
       'ask for, over every order of their steps, and what does each cost?',
     renderMarkdown(comparison, true, review.mark).trimEnd(),
     searchedText(comparison),
+    ...(review.besideKernels ? [review.besideKernels] : []),
     '## Findings',
     ...variants.map(
       (meta) => `**[${cellText(meta.id)}](${pageFile(meta.id)})**: ${cellText(finding(comparison, meta))}`,

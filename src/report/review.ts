@@ -50,6 +50,8 @@ export interface Review {
   readonly variants: readonly VariantReview[];
   /** How the observations of real kernels were made. */
   readonly about: string;
+  /** On how much real kernels and the model agreed, in a sentence. */
+  readonly besideKernels?: string;
   /** What is marked as new against a saved comparison. */
   readonly mark?: Mark;
 }
