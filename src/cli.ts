@@ -18,8 +18,12 @@ if (require.main === module) {
     stderr: process.stderr,
     env: process.env,
     onInterrupt(stop) {
-      process.once('SIGINT', stop);
-      return () => process.off('SIGINT', stop);
+      // Whoever ends us politely wants what is finished, and nothing left running, as much as whoever types ^C.
+      const signals = ['SIGINT', 'SIGTERM'] as const;
+      for (const signal of signals) process.once(signal, stop);
+      return () => {
+        for (const signal of signals) process.off(signal, stop);
+      };
     },
   }).then((code) => {
     process.exitCode = code;
