@@ -29,7 +29,7 @@ export function findProgram(env: Env, ...names: string[]): string | null {
 
 /** Runs with a folder that is gone afterwards, whatever happens. */
 export async function withTemporary<R>(work: (folder: string) => Promise<R>): Promise<R> {
-  const folder = mkdtempSync(join(tmpdir(), 'faultline-'));
+  const folder = mkdtempSync(join(tmpdir(), `faultline-${process.pid}-`));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   process.once('exit', remove);
   try {
