@@ -66,6 +66,8 @@ const commands: Readonly<Record<string, Add>> = {
   completion: (program, terminal, run) => completing().addCompletion(program, terminal, run, commands),
 };
 
+export const commandNames: readonly string[] = Object.keys(commands);
+
 /** @param named the first argument: if it is a command, the others are not looked at */
 function programOf(named: string | undefined, terminal: Terminal, run: Run): Command {
   const program = new Command('faultline');
@@ -110,7 +112,7 @@ function addCompare(program: Command, terminal: Terminal, run: Run): void {
       'after',
       examples(
         'faultline compare',
-        'faultline compare --variant mkwrite-reuse --variant ./my-fix.ts --fixture thp-unprotect-one-page',
+        'faultline compare --variant mkwrite-reuse --variant ./my-fix.ts --fixture thp-partial',
         'faultline compare --format json --output comparison.json',
         'faultline compare --variant ./my-fix.ts --watch',
         'faultline compare --config ci/faultline.config.ts --quiet',
@@ -173,8 +175,8 @@ function addExplain(program: Command, terminal: Terminal, run: Run): void {
     .addHelpText(
       'after',
       examples(
-        'faultline explain thp-unprotect-one-page dirty-accountable-false',
-        'faultline explain thp-unprotect-one-page mkwrite-reuse --invariant refcount --full',
+        'faultline explain thp-partial dirty-accountable-false',
+        'faultline explain thp-partial mkwrite-reuse --invariant refcount --full',
         'faultline explain thp-partial uffd-wp-2018 --c --output thp-partial.c',
       ),
     )
@@ -202,8 +204,8 @@ function addReplay(program: Command, terminal: Terminal, run: Run): void {
     .addHelpText(
       'after',
       examples(
-        'faultline replay thp-unprotect-one-page dirty-accountable-false a12b3a',
-        'faultline replay thp-unprotect-one-page dirty-accountable-false a12 --then explore',
+        'faultline replay thp-partial dirty-accountable-false a7b28a',
+        'faultline replay thp-partial dirty-accountable-false a7 --then explore',
       ),
     )
     .action((fixture: string, variant: string, schedule: string, options: ReplayOptions) =>
