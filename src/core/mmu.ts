@@ -62,10 +62,14 @@ function translate(k: Kernel, va: Vaddr, write: boolean): Translation {
   if (slot === null || !e.pte_hw_present(entry)) return { kind: 'fault', present: false };
   if (write && !e.pte_write(entry)) return { kind: 'fault', present: true };
   const used = write ? e.pte_hw_mkdirty(entry) : e.pte_mkyoung(entry);
-  if (used !== entry) k.hardware_sets(slot, used);
-  const huge = slot.table.level === Level.pmd;
-  tlb.fill(va, used, huge, size);
-  return { kind: 'page', page: frameAt(k, entry, va, huge), slot, stale: false };
+  cacheEntry(k, va, slot, used);
+  return { kind: 'page', page: frameAt(k, entry, va, slot.table.level === Level.pmd), slot, stale: false };
+}
+
+/** The end of a walk: the CPU of the task keeps the entry, after it has set the bits that `used` has besides. */
+function cacheEntry(k: Kernel, va: Vaddr, slot: Slot, used: Pte): void {
+  if (used !== slot.peek()) k.hardware_sets(slot, used);
+  k.m.tlbs[k.task.id]!.fill(va, used, slot.table.level === Level.pmd, k.m.HPAGE_PMD_SIZE);
 }
 
 const sameTranslation = (now: Pte, cached: Pte, write: boolean): boolean =>
@@ -147,20 +151,16 @@ export function walk_ahead(k: Kernel, cpu: Kernel, va: Vaddr): Run<void> {
     () => walked(cpu, va).objects,
     () => walked(cpu, va).writes,
     () => {
-      const { slot, entry, used } = walked(cpu, va);
-      if (!e.pte_hw_present(entry)) return;
-      if (used !== entry) cpu.hardware_sets(slot!, used);
-      const size = k.m.HPAGE_PMD_SIZE;
-      k.m.tlbs[cpu.task.id]!.fill(va, used, slot!.table.level === Level.pmd, size);
+      const { slot, used } = walked(cpu, va);
+      if (slot && used !== null) cacheEntry(cpu, va, slot, used);
     },
   );
 }
 
 interface Walk {
   readonly slot: Slot | null;
-  readonly entry: Pte;
-  /** The entry with A. */
-  readonly used: Pte;
+  /** The entry with A; null where nothing is present. */
+  readonly used: Pte | null;
   readonly objects: readonly number[];
   readonly writes: number;
 }
@@ -170,9 +170,9 @@ function walked(cpu: Kernel, va: Vaddr): Walk {
   const entry = slot === null ? e.NONE : slot.peek();
   const objects = [tlbObject(cpu.task.id)];
   if (slot) objects.push(entryObject(slot.table.id, slot.index));
-  if (!e.pte_hw_present(entry)) return { slot, entry, used: entry, objects, writes: 0 };
+  if (!e.pte_hw_present(entry)) return { slot, used: null, objects, writes: 0 };
   const used = e.pte_mkyoung(entry);
-  return { slot, entry, used, objects, writes: used === entry ? 1 : 3 };
+  return { slot, used, objects, writes: used === entry ? 1 : 3 };
 }
 
 /** The CPU of a task drops a translation, which it may do at any time. */

@@ -1,6 +1,6 @@
 /** One run of a workload, advanced one step at a time by whoever decides the schedule. */
 import { type Kernel, KernelBug, kindOf, type Machine, must, type Step, type Task } from '../core/index';
-import { type Actor, actorProgram, endOfRun, stepProgram } from '../workload/index';
+import { type Actor, actorProgram, endOfRun, stepProgram, type Workload } from '../workload/index';
 import { fingerprint } from './fingerprint';
 import { fresh, type Start } from './start';
 import { observedValue } from './value';
@@ -58,9 +58,7 @@ export class Execution<Notes extends object> {
     this.machine = machine;
     this.notes = notes;
     machine.solo = false;
-    this.running = start.workload.actors
-      .filter((actor) => start.workload.tasks.has(actor.name))
-      .map((actor) => this.begin(actor));
+    this.running = runningActors(start.workload).map((actor) => this.begin(actor));
   }
 
   private begin(actor: Actor): Running {
@@ -198,6 +196,10 @@ const USER_MODE = 0x811c9dc5;
 const userLabels = new Set(['load', 'store', 'read userfaultfd', 'walk ahead', 'drop translation']);
 /** Writes whose writer does not look at what was there. */
 const blind = /^(write$|get_page$|flush |tlb_flush_pending[+-])/;
+
+/** Those whose steps are put in every order; a schedule names them by their positions here. */
+export const runningActors = ({ actors, tasks }: Workload): Actor[] =>
+  actors.filter(({ name }) => tasks.has(name));
 
 /** Whether an actor is where it has no variables but where its program stands. */
 function isInUserMode({ next, task, observedAt }: Running): boolean {

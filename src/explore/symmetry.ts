@@ -1,5 +1,4 @@
 /** Actors that nobody could tell apart: as long as none of them has begun, it does not matter which begins first. */
-
 import { stepsOf } from '../workload/index';
 import type { Execution } from './execution';
 import type { Start } from './start';

@@ -13,8 +13,9 @@ export interface TraceLine {
   /** Depth of the call chain. */
   readonly depth: number;
   /**
-   * `step`: an access to shared state. `release`: of a lock, which belongs to the step before it. `call`: a kernel function is entered. `fixture`: a step of the fixture begins
-   * or ends. The rest are what the kernel or the hardware tells.
+   * `step`: an access to shared state. `release`: of a lock, which belongs to the step before it. `call`: a kernel
+   * function is entered. `fixture`: a step of the fixture begins or ends. The rest are what the kernel or the hardware
+   * tells.
    */
   readonly kind:
     | 'fixture'

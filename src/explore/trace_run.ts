@@ -14,7 +14,7 @@ import {
 } from '../core/index';
 import type { Workload } from '../workload/index';
 import { nameOf, nameOfAddress, stateOf } from './describe';
-import { Execution } from './execution';
+import { Execution, runningActors } from './execution';
 import type { Start } from './start';
 import type { Change, EntryState, Trace, TraceLine } from './trace';
 
@@ -79,7 +79,7 @@ class TraceWriter {
   readonly actors: string[];
 
   constructor(private readonly workload: Workload) {
-    this.actors = workload.actors.filter(({ name }) => workload.tasks.has(name)).map(({ name }) => name);
+    this.actors = runningActors(workload).map(({ name }) => name);
   }
 
   private positionOf(task: Task): number {

@@ -1,5 +1,6 @@
 /** What is wrong with steps that are each right: who takes them, in which order, and what they wait for. */
 import { type Fixture, type Item, isRepeat, type Place, stepLists, stepsOf, type UserStep } from './fixture';
+import { verbs } from './step_grammar';
 import { didYouMean, oneOf } from './suggestion';
 import type { YamlSource } from './yaml_source';
 
@@ -95,7 +96,8 @@ function checkCpus(source: YamlSource, fixture: Fixture): void {
   const threads = fixture.processes.flatMap(({ actors }) => actors);
   const steps = [...stepLists(fixture)].flatMap(({ items }) => [...stepsOf(items)]);
   for (const step of steps) {
-    if (!['tlb_fill', 'tlb_drop'].includes(step.verb) || threads.includes(step.name!)) continue;
+    const namesActor = verbs[step.verb]!.parts.some((part) => part.kind === 'name' && part.of === 'actor');
+    if (!namesActor || threads.includes(step.name!)) continue;
     const meant = didYouMean(step.name!, threads);
     source.fail(step.place, `there is no actor "${step.name}"${meant}; allowed: ${oneOf(threads)}`);
   }
