@@ -26,6 +26,7 @@ enum {
 	MAX_UFFDS = 16,
 	MAX_SEMAPHORES = 16,
 	MAX_OPS = 4096,
+	MAX_TURNS = 4096,
 	MAX_RUNS = 600,
 	MAX_MESSAGES = 1024,
 	NAME = 40,
@@ -56,6 +57,7 @@ struct op {
 	bool reported;
 	long last_result;
 	int last_signal;
+	bool pauses; /* in an order of turns: after each page but the last */
 };
 
 struct run {
@@ -83,7 +85,7 @@ struct outcome {
 	struct run runs[MAX_RUNS];
 };
 
-enum slot_state { UNBORN, IDLE, TURN, ENDED, GONE };
+enum slot_state { UNBORN, IDLE, TURN, ENDED, GONE, PAUSED };
 
 struct slot {
 	_Atomic uint32_t state; /* enum slot_state; a futex */
@@ -136,13 +138,15 @@ struct job {
 	int softdirty, nodes;
 	char thp[NAME];
 	long limit_ms, turn_ms;
-	int nactors, nregions, nfiles, nops;
+	int nactors, nregions, nfiles, nops, nturns;
 	struct actor actors[MAX_ACTORS];
 	struct region regions[MAX_REGIONS];
 	struct file files[MAX_FILES];
 	struct op ops[MAX_OPS];
+	unsigned char turns[MAX_TURNS]; /* whose each is; none: the order of the steps decides */
 	/* Changes while the steps run. */
 	_Atomic u64 next_content;
+	_Atomic bool holding; /* an order of turns is being followed */
 	_Atomic uint32_t semaphores[MAX_SEMAPHORES];
 	struct uffd uffds[MAX_UFFDS];
 };
@@ -190,8 +194,35 @@ void still_khugepaged(void);
 /* parse.c */
 bool parse_job(FILE *in, struct job *job, char *error);
 
+/* Where the steps of a list have come to. */
+enum { DEPTH = 8 };
+struct cursor {
+	int at, end;
+	int depth, heads[DEPTH];
+	long rounds[DEPTH];
+};
+
+/* How a thread that has the turn stands. */
+struct pause {
+	char state; /* of /proc; 0: the thread is gone */
+	long switches;
+	bool parked;
+};
+
 /* turns.c */
+extern struct cursor cursors[MAX_ACTORS];
+extern long job_end;
 void run_job(void);
+int next_step(struct cursor *cursor, bool *repeats);
+struct pause pause_of(int actor);
+bool is_pending(int actor);
+int settle(int actor);
+void wait_for_child(const struct op *op);
+void put_turn(int actor, const struct op *op, const char *how, const char *ran);
+
+/* ordered.c */
+bool follow_turns(char *error);
+void pause_here(void);
 
 /* actor.c */
 void start_processes(void);

@@ -106,6 +106,7 @@ static bool parse_op(struct job *job, enum part part, char **words, int n)
 	op->file_page = (long)number(words, n, "filepage", 0);
 	op->semaphore = (int)number(words, n, "semaphore", 0) % MAX_SEMAPHORES;
 	op->fault = number(words, n, "fault", 0);
+	op->pauses = number(words, n, "pauses", 0);
 	op->region = region_named(job, value_of(words, n, "region"));
 	op->file = file_named(job, value_of(words, n, "file"));
 	op->child = actor_named(job, value_of(words, n, "child"));
@@ -172,6 +173,11 @@ static bool parse_head(struct job *job, char **words, int n)
 		actor->parent = parent ? actor_named(job, parent) : -1;
 		shared->slots[job->nactors - 1].daemon = number(words, n, "daemon", 0);
 		return !parent || actor->parent >= 0;
+	}
+	if (!strcmp(words[0], "turn") && n == 2 && job->nturns < MAX_TURNS) {
+		int actor = actor_named(job, words[1]);
+		job->turns[job->nturns++] = (unsigned char)actor;
+		return actor >= 0;
 	}
 	if (!strcmp(words[0], "region"))
 		return parse_region(job, words, n);

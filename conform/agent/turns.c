@@ -7,26 +7,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { DEPTH = 8, SLEEP_LIMIT = 5000, NO_WCHAN_LIMIT = 200 };
-
-/* Where the steps of a list have come to. */
-struct cursor {
-	int at, end;
-	int depth, heads[DEPTH];
-	long rounds[DEPTH];
-};
-
-struct pause {
-	char state; /* of /proc; 0: the thread is gone */
-	long switches;
-	bool parked;
-};
+enum { SLEEP_LIMIT = 5000, NO_WCHAN_LIMIT = 200 };
 
 static struct pause pauses[MAX_ACTORS];
 static long asleep_since[MAX_ACTORS];
-static long job_end;
+long job_end;
+struct cursor cursors[MAX_ACTORS];
 
-static struct pause pause_of(int actor)
+struct pause pause_of(int actor)
 {
 	const struct slot *slot = &shared->slots[actor];
 	char path[64], text[2048];
@@ -49,7 +37,7 @@ static struct pause pause_of(int actor)
 	return pause;
 }
 
-static bool is_pending(int actor)
+bool is_pending(int actor)
 {
 	return shared->slots[actor].state == TURN;
 }
@@ -80,7 +68,7 @@ static bool all_parked(bool *same)
 }
 
 /* Waits until every step has ended or waits for something. Returns an actor that does neither, or -1. */
-static int settle(int actor)
+int settle(int actor)
 {
 	long end = now_ms() + shared->job.turn_ms;
 	bool same;
@@ -185,7 +173,8 @@ static void take_ends(void)
 	}
 }
 
-static void put_turn(int actor, const struct op *op, const char *how)
+/* `ran`: the JSON list of those who went on although they were to be held; NULL outside an order of turns. */
+void put_turn(int actor, const struct op *op, const char *how, const char *ran)
 {
 	int count = 0;
 	put("{\"k\":\"turn\",\"actor\":");
@@ -212,6 +201,8 @@ static void put_turn(int actor, const struct op *op, const char *how)
 		put("]");
 	}
 	put("]");
+	if (ran && *ran)
+		put(",\"ran\":[%s]", ran);
 	take_ends();
 	put_log();
 	look();
@@ -230,13 +221,24 @@ static bool is_as_before(struct op *op, const struct slot *slot)
 	return same;
 }
 
+/* After a fork, until the child is ready for a turn. */
+void wait_for_child(const struct op *op)
+{
+	if (op->child < 0 || strcmp(verbs[op->verb].name, "fork"))
+		return;
+	struct slot *child = &shared->slots[op->child];
+	const struct outcome *out = &shared->slots[op->actor].out;
+	for (long end = now_ms() + 5000; child->state == UNBORN && out->result == 0 && now_ms() < end;)
+		futex_wait(&child->state, UNBORN, 10);
+}
+
 /* One turn. False if the job cannot go on. */
 static bool take_turn(int actor, int at, bool repeats)
 {
 	struct op *op = &shared->job.ops[at];
 	struct slot *slot = &shared->slots[actor];
 	if (slot->over || slot->state != IDLE) {
-		put_turn(actor, op, slot->over ? "over" : slot->state == TURN ? "blocked" : "absent");
+		put_turn(actor, op, slot->over ? "over" : slot->state == TURN ? "blocked" : "absent", NULL);
 		return true;
 	}
 	atomic_store(&slot->op, at);
@@ -245,13 +247,10 @@ static bool take_turn(int actor, int at, bool repeats)
 	atomic_store(&slot->state, TURN);
 	futex_wake(&slot->state);
 	int spins = settle(actor);
-	if (slot->state == ENDED && op->child >= 0 && !strcmp(verbs[op->verb].name, "fork")) {
-		struct slot *child = &shared->slots[op->child];
-		for (long end = now_ms() + 5000; child->state == UNBORN && slot->out.result == 0 && now_ms() < end;)
-			futex_wait(&child->state, UNBORN, 10);
-	}
+	if (slot->state == ENDED)
+		wait_for_child(op);
 	if (spins >= 0) {
-		put_turn(spins, &shared->job.ops[shared->slots[spins].op], now_ms() > job_end ? "late" : "spins");
+		put_turn(spins, &shared->job.ops[shared->slots[spins].op], now_ms() > job_end ? "late" : "spins", NULL);
 		return false;
 	}
 	bool quiet = op->id < 0 && slot->state == ENDED && slot->out.result == 0 && !*slot->out.skip;
@@ -259,13 +258,13 @@ static bool take_turn(int actor, int at, bool repeats)
 		take_ends();
 		look_afresh();
 	} else {
-		put_turn(actor, op, slot->state == TURN ? "waits" : "ended");
+		put_turn(actor, op, slot->state == TURN ? "waits" : "ended", NULL);
 	}
 	return op->id >= 0 || quiet;
 }
 
 /* The next step of a list, or -1; `repeats` if it stood before the last round of a repetition. */
-static int next_step(struct cursor *cursor, bool *repeats)
+int next_step(struct cursor *cursor, bool *repeats)
 {
 	while (cursor->at < cursor->end) {
 		const struct op *op = &shared->job.ops[cursor->at];
@@ -306,12 +305,10 @@ static bool in_order(enum part part)
 	return true;
 }
 
-/* Always the first actor that can; those that serve come before all others. */
-static bool tasks(void)
+static void find_tasks(void)
 {
-	struct cursor cursors[MAX_ACTORS] = { 0 };
 	const struct job *job = &shared->job;
-	bool repeats;
+	memset(cursors, 0, sizeof cursors);
 	for (int i = 0; i < job->nops; i++) {
 		struct cursor *cursor = &cursors[job->ops[i].actor];
 		if (job->ops[i].part != PART_TASKS)
@@ -320,6 +317,13 @@ static bool tasks(void)
 			cursor->at = i;
 		cursor->end = i + 1;
 	}
+}
+
+/* Always the first actor that can; those that serve come before all others. */
+static bool tasks(void)
+{
+	const struct job *job = &shared->job;
+	bool repeats;
 	for (;;) {
 		int actor = -1;
 		for (int daemon = 1; daemon >= 0 && actor < 0; daemon--)
@@ -359,6 +363,7 @@ void run_job(void)
 {
 	struct job *job = &shared->job;
 	bool first = true;
+	char error[TEXT] = "";
 	put("{\"k\":\"job\",\"name\":");
 	put_text(job->name);
 	put("}");
@@ -368,7 +373,8 @@ void run_job(void)
 	set_up_machine(job);
 	open_files(job);
 	start_processes();
-	bool through = in_order(PART_START) && tasks() && in_order(PART_FINALLY);
+	find_tasks();
+	bool through = in_order(PART_START) && follow_turns(error) && tasks() && in_order(PART_FINALLY);
 	put("{\"k\":\"jobend\",\"through\":%s,\"waits\":[", through ? "true" : "false");
 	for (int i = 0; i < job->nactors; i++) {
 		if (!is_pending(i))
@@ -380,6 +386,10 @@ void run_job(void)
 	}
 	int left = kill_processes();
 	put("],\"stuck\":%d", left);
+	if (*error) {
+		put(",\"error\":");
+		put_text(error);
+	}
 	close_files(job);
 	put_log();
 	put("}");

@@ -24,14 +24,20 @@ u64 do_load(u64 address)
 static void verb_write(struct outcome *out, const struct op *op)
 {
 	(void)out;
-	for (u64 i = 0; i < op->pages; i++)
+	for (u64 i = 0; i < op->pages; i++) {
 		do_store(op->at + i * PAGE, content_of(op));
+		if (op->pauses && i + 1 < op->pages)
+			pause_here();
+	}
 }
 
 static void verb_read(struct outcome *out, const struct op *op)
 {
-	for (u64 i = 0; i < op->pages; i++)
+	for (u64 i = 0; i < op->pages; i++) {
 		value_read(out, i, do_load(op->at + i * PAGE));
+		if (op->pauses && i + 1 < op->pages)
+			pause_here();
+	}
 }
 
 static bool pipe_of(struct outcome *out, int ends[2])

@@ -316,6 +316,7 @@ static long answer(int fd, const struct op *op, const struct message *message)
 static void answer_last(int fd, const struct op *op)
 {
 	struct message *message = &me->messages[(me->nmessages - 1) % MAX_MESSAGES];
+	pause_here();
 	while ((message->answer = answer(fd, op, message)) == -EAGAIN) {
 		if (receive(fd, false) == 0)
 			answer_last(fd, op);

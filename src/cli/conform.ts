@@ -23,6 +23,8 @@ export interface ConformOptions extends CommonOptions {
   readonly variant?: string;
   /** Print what the kernel did, too. */
   readonly observed?: boolean;
+  /** Variants whose witnesses are followed, instead of fixtures in their usual order. */
+  readonly witnesses?: readonly string[];
   /** Random fixtures instead of those that are there. */
   readonly runs?: number;
   readonly seed?: number;
@@ -42,6 +44,11 @@ const ENTRIES = 512;
 export async function runConform(options: ConformOptions, terminal: Terminal): Promise<number> {
   if (options.output !== undefined && options.runs === undefined) checkOutput(options.output);
   if (options.variant !== undefined) loadVariants([options.variant]);
+  if (options.witnesses !== undefined) {
+    loadVariants(options.witnesses);
+    if (options.runs !== undefined)
+      throw new InputError('usage', '--witnesses and --runs exclude each other');
+  }
   const workloads = new Map(
     loadFixtures(options.fixture ?? []).map(({ fixture }) => [
       fixture.name,
@@ -65,6 +72,12 @@ export async function runConform(options: ConformOptions, terminal: Terminal): P
       const run = (all: readonly Job[]): Promise<KernelRun> =>
         runOn(options.kernel, all, terminal, { signal: interrupt.signal, onRun: () => {} });
       return await runRandom(options, limits, run, terminal, progress, interrupt.signal);
+    }
+    if (options.witnesses !== undefined) {
+      const { runWitnessReplay } = require('./conform_witnesses') as typeof import('./conform_witnesses');
+      const run = (all: readonly Job[]): Promise<KernelRun> =>
+        runOn(options.kernel, all, terminal, { signal: interrupt.signal, onRun: () => {} });
+      return await runWitnessReplay(options, limits, run, terminal, progress, interrupt.signal);
     }
     const run = await runOn(options.kernel, jobs, terminal, {
       signal: interrupt.signal,

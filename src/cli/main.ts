@@ -228,6 +228,12 @@ function addConform(program: Command, terminal: Terminal, run: Run): void {
     .addOption(fixtureOption())
     .option('--variant <id|file>', 'what the kernel is held against (default: the variant of its version)')
     .option('--observed', 'print all that the kernel did, too')
+    .addOption(
+      repeatable(
+        '--witnesses <id|file>',
+        'instead: the order of each witness of this variant, forced on the kernel where user space can; repeatable',
+      ),
+    )
     .addOption(new Option('--runs <n>', 'so many random fixtures instead').argParser(atLeast(1)))
     .addOption(
       new Option('--seed <n>', 'where they start (default: anywhere; it is printed)').argParser(atLeast(0)),
@@ -246,6 +252,7 @@ function addConform(program: Command, terminal: Terminal, run: Run): void {
         'faultline conform',
         'faultline conform --kernel arch/x86/boot/bzImage --fixture base-dirty-4k',
         'faultline conform --kernel debian:6.1 --format json --output observed.json',
+        'faultline conform --witnesses uffd-wp-2018 --fixture fork-cow-4k',
       ),
     )
     .action((options: ConformOptions) => run(() => conforming().runConform(options, terminal)));

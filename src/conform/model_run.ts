@@ -15,6 +15,7 @@ import {
 import { emptyMachine, type Item, type UserStep, type Workload } from '../workload/index';
 import { mapRegion, perform } from '../workload/perform';
 import { look, type Manner } from './model_look';
+import { Pauses } from './model_pause';
 import { isPending, newSlot, type Slot } from './model_slot';
 import { Watcher } from './model_watch';
 import type { How, KernelFeatures, Observation, ObservedRun, Outcome, RunEnd, StepEnd } from './observation';
@@ -26,6 +27,8 @@ export interface ModelOptions {
   readonly features: KernelFeatures;
   /** Steps that this kernel cannot do, with the reason: not performed here either. */
   readonly skips?: ReadonlyMap<number, string>;
+  /** As in JobOptions. */
+  readonly turns?: readonly string[];
 }
 
 /** The run ended in the middle. */
@@ -61,6 +64,7 @@ class ModelRun {
   private readonly m: Machine;
   private readonly slots: Slot[] = [];
   private readonly watcher: Watcher;
+  private readonly pauses: Pauses;
   private readonly observations: Observation[] = [];
   private readonly ids: ReadonlyMap<UserStep, number>;
   private readonly listed: readonly ListedStep[];
@@ -88,11 +92,9 @@ class ModelRun {
       contentOf: (model) => this.contents.get(model) ?? model,
     };
     this.watcher = new Watcher(workload, this.slots, this.manner.contentOf);
-    const Kernel = buildKernel([
-      ...variant.layers,
-      ...machineLayers(options.features),
-      this.watcher.layer(variant),
-    ]);
+    const layers = [...variant.layers, ...machineLayers(options.features), this.watcher.layer(variant)];
+    this.pauses = new Pauses(workload, this.slots);
+    const Kernel = buildKernel([...layers, this.pauses.layer(layers)]);
     for (const actor of workload.actors) {
       const task = must(
         this.m.tasks.find(({ name }) => name === actor.name),
@@ -144,18 +146,53 @@ class ModelRun {
     );
   }
 
-  /** Always the first actor that can; those that serve come before all others. */
   private tasks(): void {
     const cursors = new Map(
       this.slots.map((slot) => [slot, new Ahead(unroll(this.workload.tasks.get(slot.actor.name) ?? []))]),
     );
+    this.followTurns(cursors);
     const order = [...this.slots.filter((s) => s.actor.daemon), ...this.slots.filter((s) => !s.actor.daemon)];
+    // Always the first actor that can; those that serve come before all others.
     for (;;) {
       const slot = order.find((one) => this.isIdle(one) && !cursors.get(one)!.isEmpty);
       if (!slot) return;
       const { step, repeats } = cursors.get(slot)!.take();
       this.turn(slot, step, repeats);
     }
+  }
+
+  /** In each turn one actor goes on until its step ends, it sleeps or it pauses, and nobody else does. */
+  private followTurns(cursors: ReadonlyMap<Slot, Ahead>): void {
+    const { turns = [] } = this.options;
+    let last: Slot | null = null;
+    this.pauses.holding = turns.length > 0;
+    for (const slot of turns.map((name) => this.slot(name))) {
+      const cursor = cursors.get(slot)!;
+      if (slot.over || !this.isThere(slot) || (!isPending(slot) && cursor.isEmpty)) continue;
+      last = slot;
+      this.ownTurn(slot, cursor);
+    }
+    this.pauses.release();
+    if (!last) return;
+    this.settle(last);
+    this.tell(last, last.at, 'released');
+  }
+
+  private ownTurn(slot: Slot, cursor: Ahead): void {
+    slot.paused = false;
+    let moves = !isPending(slot);
+    if (moves) {
+      const { step } = cursor.take();
+      this.begin(slot, step, this.ids.get(step)!);
+    }
+    for (let count = 0; isPending(slot) && (slot.waiting?.ready?.() ?? true); count++) {
+      if (count > MAX_ADVANCES)
+        this.stop(slot, 'spins', `${slot.actor.name} neither ends its step nor waits`);
+      this.advance(slot);
+      moves = true;
+    }
+    const how = !isPending(slot) ? 'ended' : slot.paused ? 'paused' : moves ? 'waits' : 'blocked';
+    this.tell(slot, slot.at, how, this.heldBeside(slot));
   }
 
   private isThere({ actor, gone }: Slot): boolean {
@@ -285,14 +322,20 @@ class ModelRun {
     return end !== undefined && before?.result === now.result && before.signal === now.signal;
   }
 
-  private tell({ actor }: Slot, step: number, how: How): void {
+  /** Those that the kernel has woken and whose turn has not come. */
+  private heldBeside(slot: Slot): string[] {
+    const isHeld = (one: Slot): boolean => isPending(one) && !one.paused && (one.waiting?.ready?.() ?? true);
+    return this.slots.filter((one) => one !== slot && isHeld(one)).map(({ actor }) => actor.name);
+  }
+
+  private tell({ actor }: Slot, step: number, how: How, held: readonly string[] = []): void {
     const { ends } = this;
     const { messages } = this.watcher;
     const order = this.slots.map((slot) => slot.actor.name);
     ends.sort((a, b) => order.indexOf(a.actor) - order.indexOf(b.actor));
     messages.sort((a, b) => order.indexOf(a.actor) - order.indexOf(b.actor));
     const memory = look(this.m, this.workload, this.manner);
-    this.observations.push({ actor: actor.name, step, how, ends, messages, memory, log: [] });
+    this.observations.push({ actor: actor.name, step, how, ends, messages, memory, log: [], held });
     this.ends = [];
     this.watcher.messages = [];
   }

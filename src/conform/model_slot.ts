@@ -18,6 +18,8 @@ export interface Slot {
   signal: Extract<Outcome, { kind: 'signal' }> | null;
   storesSeen: number;
   over: boolean;
+  /** In the middle of a step, between two accesses; only in an order of turns. */
+  paused: boolean;
   gone: boolean;
   asleepSince: number;
 }
@@ -34,6 +36,7 @@ export const newSlot = (actor: Actor, task: Task, k: Kernel): Slot => ({
   signal: null,
   storesSeen: 0,
   over: false,
+  paused: false,
   gone: false,
   asleepSince: 0,
 });

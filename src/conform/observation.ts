@@ -75,9 +75,19 @@ export interface Message {
 
 /**
  * `ended` and `waits`: the step; `blocked`: its actor still waits in an earlier one; `absent`: its actor is not there;
- * `over`: a SIGBUS has ended its program; `spins`: it neither ends nor waits; `late`: the fixture's time is over.
+ * `over`: a SIGBUS has ended its program; `spins`: it neither ends nor waits; `late`: the fixture's time is over. In an order of
+ * turns besides: `paused`: between two accesses of the step; `released`: the order is through, and all went on.
  */
-export type How = 'ended' | 'waits' | 'blocked' | 'absent' | 'over' | 'spins' | 'late';
+export type How =
+  | 'ended'
+  | 'waits'
+  | 'blocked'
+  | 'absent'
+  | 'over'
+  | 'spins'
+  | 'late'
+  | 'paused'
+  | 'released';
 
 /** What one turn brought about. */
 export interface Observation {
@@ -91,6 +101,10 @@ export interface Observation {
   readonly memory: readonly RegionView[];
   /** What the kernel logged, from warnings up. */
   readonly log: readonly string[];
+  /** In an order of turns: actors that went on although they were to be held. */
+  readonly ran?: readonly string[];
+  /** In the model's order of turns: actors that could go on, woken or not, and are held. */
+  readonly held?: readonly string[];
 }
 
 export type RunEnd =

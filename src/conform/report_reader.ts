@@ -218,6 +218,7 @@ function observationOf(record: Record_, views: Map<string, RegionView>): Observa
     ),
     memory: [...views.values()],
     log: ((record.log ?? []) as string[]).map(printable),
+    ...(record.ran === undefined ? {} : { ran: record.ran as string[] }),
   };
 }
 

@@ -26,10 +26,14 @@ export interface Job {
 }
 
 export interface JobOptions {
+  /** Tells jobs of one fixture apart; its own name unless given. */
+  readonly name?: string;
   /** Seconds for the whole job, after which the agent goes on with the next one. */
   readonly limit?: number;
   /** Seconds after which a step that neither ends nor waits counts as spinning. */
   readonly turn?: number;
+  /** Actors of `tasks` in the order of their turns; what is left then follows in the usual order. */
+  readonly turns?: readonly string[];
 }
 
 /** A fixture that the agent has no room for. */
@@ -39,7 +43,7 @@ export class JobError extends Error {
 
 const UNLESS_TOLD = { limit: 60, turn: 10 };
 /** As in conform/agent/agent.h. */
-const room = { actors: 16, regions: 32, files: 8, semaphores: 16, lines: 4096 };
+const room = { actors: 16, regions: 32, files: 8, semaphores: 16, lines: 4096, turns: 4096 };
 
 const featureBits: Readonly<Record<string, number>> = {
   fork: 1 << 1,
@@ -57,12 +61,12 @@ const featureBits: Readonly<Record<string, number>> = {
  * @throws JobError
  */
 export function jobOf(workload: Workload, options: JobOptions = {}): Job {
-  const { limit, turn } = { ...UNLESS_TOLD, ...options };
   const { fixture, actors } = workload;
-  const list = new StepList(workload);
+  const { name, limit, turn, turns } = { ...UNLESS_TOLD, name: fixture.name, turns: [], ...options };
+  const list = new StepList(workload, turns.length > 0);
   const { softdirty, nodes, thp } = fixture.machine;
   const lines = [
-    `job ${fixture.name}`,
+    `job ${name}`,
     `machine softdirty=${softdirty ? 1 : 0} nodes=${nodes} thp=${thp} content=1 limit=${limit * 1000} turn=${turn * 1000}`,
     ...fixture.files.map(({ name, kind, pages }) => `file ${name} ${kind} ${pages}`),
     ...actors.map(({ name, process, daemon, forkedBy }) =>
@@ -76,25 +80,34 @@ export function jobOf(workload: Workload, options: JobOptions = {}): Job {
     ...[...workload.tasks].flatMap(([actor, items]) => list.items(actor, items, 'tasks')),
     'finally',
     ...list.placed(workload.finally, 'finally'),
-    'go',
   ];
-  checkRoom(workload, lines.length);
-  return { name: fixture.name, text: `${lines.join('\n')}\n`, steps: list.steps };
+  checkRoom(workload, lines.length, turns.length);
+  lines.push(...turns.map((actor) => `turn ${actor}`), 'go');
+  return { name, text: `${lines.join('\n')}\n`, steps: list.steps };
 }
 
-function checkRoom({ actors, regions, fixture, semaphores }: Workload, lines: number): void {
+function checkRoom({ actors, regions, fixture, semaphores }: Workload, lines: number, turns: number): void {
   const has = {
     actors: actors.length,
     regions: regions.size,
     files: fixture.files.length,
     semaphores: semaphores.length,
     lines,
+    turns,
   };
   for (const [what, most] of Object.entries(room)) {
     const count = has[what as keyof typeof has];
     if (count > most)
       throw new JobError(`${fixture.name} has ${count} ${what}; the agent has room for ${most}`);
   }
+}
+
+const MOST_PAUSES = 16;
+
+/** Whether an actor that follows an order of turns pauses after each page of the step but the last. */
+export function pausesAt({ verb, on }: UserStep): boolean {
+  const pages = on === null ? 0 : on.last - on.first + 1;
+  return (verb === 'write' || verb === 'read') && pages > 1 && pages <= MOST_PAUSES;
 }
 
 /** The actor whose process has the region. */
@@ -152,7 +165,10 @@ export function listSteps(workload: Workload): {
 class StepList {
   readonly steps: ListedStep[] = [];
   readonly ids = new Map<UserStep, number>();
-  constructor(private readonly workload: Workload) {}
+  constructor(
+    private readonly workload: Workload,
+    private readonly pauses = false,
+  ) {}
 
   placed(all: readonly ActorStep[], part: ListedStep['part']): string[] {
     return all.flatMap(({ actor, step }) => this.items(actor, [step], part));
@@ -182,6 +198,7 @@ class StepList {
       on !== null && rangeWords(regions.get(on.region)!, on.first, on.last - on.first + 1),
       on !== null && `region=${on.region}`,
       step.onFault && 'fault=1',
+      this.pauses && pausesAt(step) && 'pauses=1',
       to !== null && `to=${hex(regions.get(to)!.start)}`,
       step.value !== null && `value=${step.value}`,
       step.word !== null && `word=${step.word}`,

@@ -83,6 +83,8 @@ const hows: Readonly<Record<Observation['how'], string | null>> = {
   over: 'not performed: a SIGBUS has ended its program',
   spins: 'neither ends nor waits',
   late: 'has no time left',
+  paused: 'pauses',
+  released: 'goes on with all others',
 };
 
 const MOST_RUNS = 8;

@@ -1,0 +1,60 @@
+/** `faultline conform --witnesses`: the witnesses of variants on a real kernel. */
+import { loadFixtures, loadVariants } from '../compare/load';
+import { variantFor } from '../conform/agree';
+import type { KernelRun } from '../conform/observation';
+import type { Job, JobOptions } from '../conform/steps';
+import type { Tried } from '../conform/witness_tries';
+import { isDisagreement, renderWitnesses, renderWitnessesJson } from '../report/witnesses';
+import type { ConformOptions } from './conform';
+import { exit } from './failure';
+import { writeOutput } from './output';
+import { type progressOn, screenOf, type Terminal } from './terminal';
+
+const CORRECT = ['linux-6.1', 'linux-6.12', 'linux-6.18'];
+
+export async function runWitnessReplay(
+  options: ConformOptions,
+  limits: JobOptions,
+  run: (jobs: readonly Job[]) => Promise<KernelRun>,
+  terminal: Terminal,
+  progress: ReturnType<typeof progressOn>,
+  signal: AbortSignal,
+): Promise<number> {
+  const { runWitnesses } = require('../conform/witnesses') as typeof import('../conform/witnesses');
+  const result = await runWitnesses({
+    fixtures: loadFixtures(options.fixture ?? []).map(({ fixture }) => fixture),
+    variants: loadVariants(options.witnesses ?? []).map(({ variant }) => variant),
+    limits,
+    run,
+    ownOf(release) {
+      const id = options.variant ?? variantFor(release);
+      return id === null ? null : loadVariants([id])[0]!.variant;
+    },
+    attempt: async (fixture, variant, witness): Promise<Tried> => {
+      if (options.kernel !== 'live') {
+        return {
+          kind: 'cannot',
+          reason: 'an order that cannot be forced is tried on the running kernel only',
+        };
+      }
+      const { tryWitness } = require('../conform/witness_tries') as typeof import('../conform/witness_tries');
+      const correct = loadVariants(CORRECT).map((one) => one.variant);
+      return await tryWitness(fixture, variant, witness, correct, terminal.env);
+    },
+    stopped: () => signal.aborted,
+    tell: (text) => progress.show(text),
+  });
+  progress.clear();
+  if (!result) {
+    terminal.stdout.write('No variant models this kernel; --variant names one to compare with.\n');
+    return exit.done;
+  }
+  const text =
+    options.format === 'json'
+      ? renderWitnessesJson(result)
+      : renderWitnesses(result, screenOf(terminal, options));
+  if (options.output === undefined) terminal.stdout.write(text);
+  else writeOutput(options.output, text);
+  if (signal.aborted) return exit.interrupted;
+  return result.results.some(isDisagreement) ? exit.found : exit.done;
+}
