@@ -52,7 +52,7 @@ export async function runWitnessReplay(
   const text =
     options.format === 'json'
       ? renderWitnessesJson(result)
-      : renderWitnesses(result, screenOf(terminal, options));
+      : renderWitnesses(result, options.observed ?? false, screenOf(terminal, options));
   if (options.output === undefined) terminal.stdout.write(text);
   else writeOutput(options.output, text);
   if (signal.aborted) return exit.interrupted;

@@ -5,7 +5,7 @@ import { compareRuns, type Difference, differencesOf, skipsOf } from './agreemen
 import { courseStart } from './course';
 import { explain } from './explained';
 import { runModel } from './model_run';
-import type { KernelFeatures, ObservedRun } from './observation';
+import type { How, KernelFeatures, ObservedRun } from './observation';
 import { followTurns } from './turn_order';
 import { fullSize, type Witness } from './witness_plan';
 
@@ -28,10 +28,21 @@ export interface Judgement {
   readonly ownBreaks: boolean;
   /** The kernel did, turn by turn, what its own variant does; null where it was not compared. */
   readonly agrees: boolean | null;
+  /** What tells the witness's variant from the kernel's own in this order, in words of Difference.about. */
+  readonly apart: readonly string[];
   /** Why it could not be run, what differs, or why a difference is none of the model. */
   readonly reason: string | null;
   /** What the kernel did, turn by turn. */
-  readonly order: readonly string[];
+  readonly order: readonly TurnTaken[];
+}
+
+export interface TurnTaken {
+  readonly actor: string;
+  /** The step that it begins; null where it goes on with the one before. */
+  readonly begins: string | null;
+  readonly how: How;
+  /** Those who could go on, mostly because the kernel has woken them, and are held. */
+  readonly held: readonly string[];
 }
 
 export interface Sides {
@@ -53,29 +64,38 @@ export function judgeWitness(
   const model = (of: ResolvedVariant): ObservedRun =>
     runModel(fullSize(fixture), of, { features, skips, turns });
   const ownRun = model(own);
-  const order = orderLines(real, ownRun);
-  const ownBreaks = followTurns(courseStart(compile(fixture), own), turns).found.has(invariant);
-  const answer = (outcome: Outcome, agrees: boolean | null, reason: string | null): Judgement => ({
-    outcome,
-    ownBreaks,
-    agrees,
-    reason,
-    order,
-  });
+  const theirs = model(variant);
+  const about = {
+    ownBreaks: followTurns(courseStart(compile(fixture), own), turns).found.has(invariant),
+    apart: apartBy(theirs, ownRun),
+    order: turnsTaken(real, ownRun),
+  };
   const unable = unableOf(real, skips);
-  if (unable !== null) return answer('cannot-run', null, unable);
+  if (unable !== null) return { ...about, outcome: 'cannot-run', agrees: null, reason: unable };
   const ran = whoRan(real);
-  if (ran !== null) return answer('not-held', null, ran);
+  if (ran !== null) return { ...about, outcome: 'not-held', agrees: null, reason: ran };
   const { first } = compareRuns(real, ownRun);
   const known = first ? explain(real, first.at, first.differences) : null;
-  const theirs = model(variant);
-  if (!first || known !== null) {
-    const isVisible = kind !== 'kernel-integrity' || real.end.kind === 'kernel';
-    if (ownBreaks) return answer(isVisible ? 'shown' : 'unseen', true, known);
-    return answer(compareRuns(theirs, ownRun).first ? 'not-shown' : 'unseen', true, known);
+  if (first && known === null) {
+    const outcome = isAsWitness(real, theirs, first.at) ? 'shown' : 'differs';
+    return { ...about, outcome, agrees: false, reason: differenceText(first.differences) };
   }
-  const differs = differenceText(first.differences);
-  return answer(isAsWitness(real, theirs, first.at) ? 'shown' : 'differs', false, differs);
+  // What a run does to counts and locks is seen by nobody before the kernel itself complains.
+  const isVisible = kind !== 'kernel-integrity' || real.end.kind === 'kernel';
+  const isTold = about.ownBreaks ? isVisible : about.apart.length > 0;
+  const outcome = !isTold ? 'unseen' : about.ownBreaks ? 'shown' : 'not-shown';
+  return { ...about, outcome, agrees: true, reason: known };
+}
+
+/** In what two runs of one order differ, turn by turn and at the end. */
+function apartBy(one: ObservedRun, other: ObservedRun): string[] {
+  const common = Math.min(one.observations.length, other.observations.length);
+  const words = new Set<string>();
+  for (let at = 0; at < common; at++) {
+    for (const { about } of differencesOf(one.observations[at]!, other.observations[at]!)) words.add(about);
+  }
+  for (const { about } of compareRuns(one, other).first?.differences ?? []) words.add(about);
+  return [...words];
 }
 
 /** Whether a run that has left the model of its kernel did there what the witness's variant does. */
@@ -92,6 +112,8 @@ function unableOf(real: ObservedRun, skips: ReadonlyMap<number, string>): string
   const [reason] = skips.values();
   if (reason !== undefined) return reason;
   if (real.end.kind === 'skipped') return real.end.reason;
+  const last = real.steps[real.observations.at(-1)?.step ?? -1];
+  if (real.end.kind === 'stopped' && last?.part === 'start') return `"${last.text}" did not come to its end`;
   return real.end.kind === 'stopped' && !real.end.reason.includes('neither ends') ? real.end.reason : null;
 }
 
@@ -102,26 +124,23 @@ function whoRan({ observations, steps }: ObservedRun): string | null {
     : null;
 }
 
-const ends: Readonly<Record<string, string>> = {
-  waits: ', which sleeps',
-  paused: ', which pauses',
-  blocked: ', which still sleeps',
-  spins: ', which spins',
-};
-
-/** The turns in words, and who was held although the kernel had woken him. */
-export function orderLines(real: ObservedRun, model: ObservedRun): string[] {
-  const lines: string[] = [];
-  const begun = new Set<number>();
-  const isTask = new Set(real.steps.filter(({ part }) => part === 'tasks').map(({ id }) => id));
+/** The turns that a kernel took; the model knows who was held, though the kernel had woken him. */
+export function turnsTaken(real: ObservedRun, model: ObservedRun): TurnTaken[] {
+  const turns: TurnTaken[] = [];
+  const begun = new Set<string>();
   for (const [at, { actor, step, how }] of real.observations.entries()) {
     if (how === 'released') break;
-    if (!isTask.has(step)) continue;
-    const what = begun.has(step) ? `${actor} goes on` : `${actor}: ${real.steps[step]?.text}`;
-    const held = model.observations[at]?.held ?? [];
-    const beside = held.length > 0 ? ` (woken and held: ${held.join(', ')})` : '';
-    lines.push(`${what}${ends[how] ?? ''}${beside}`);
-    begun.add(step);
+    const { part, text } = real.steps[step]!;
+    if (part !== 'tasks') continue;
+    const key = `${actor} ${step}`;
+    turns.push({
+      actor,
+      begins: begun.has(key) ? null : text,
+      how,
+      held: model.observations[at]?.held ?? [],
+    });
+    if (how === 'ended') begun.delete(key);
+    else begun.add(key);
   }
-  return lines;
+  return turns;
 }

@@ -1,8 +1,9 @@
 /** Which witnesses a real kernel was made to follow, and which of them it showed. */
 import type { Inside } from '../conform/course';
-import type { Judgement } from '../conform/witness_judgement';
+import type { Judgement, TurnTaken } from '../conform/witness_judgement';
 import type { WitnessResult, WitnessRun } from '../conform/witnesses';
-import { paint, type Screen, TIED, wrap } from './screen';
+import { renderGrid } from './grid';
+import { breakId, paint, type Screen, TIED, wrap } from './screen';
 
 /** One word for each way it can end, for scripts and for the sum at the end. */
 export type WitnessEnd =
@@ -43,64 +44,134 @@ export function endOf({ judged, tried }: WitnessResult): WitnessEnd {
 export const isDisagreement = ({ judged }: WitnessResult): boolean =>
   judged?.agrees === false || judged?.outcome === 'differs';
 
-export function renderWitnesses(run: WitnessRun, screen: Screen): string {
+/** @param words tell every order in words, too */
+export function renderWitnesses(run: WitnessRun, words: boolean, screen: Screen): string {
   const colors = paint(screen);
   const lines: string[] = [];
   for (const variant of new Set(run.results.map((one) => one.variant))) {
-    const of = run.results.filter((one) => one.variant === variant);
+    const all = groups(run.results.filter((one) => one.variant === variant));
     const head = `Witnesses of ${variant} on Linux ${run.release}, ${run.machine}, which ${run.own} models`;
-    lines.push(colors.bold(head), '');
-    for (const group of groups(of)) lines.push(...groupLines(group, run, screen), '');
+    lines.push(...wrap(colors.bold(head), screen.width), '');
+    lines.push(...gridOf(all, screen), '');
+    for (const group of all) lines.push(...notesOf(group, run, words, screen));
+    lines.push('');
   }
+  if (run.results.some(({ judged }) => judged)) lines.push(...legend, '');
   lines.push(...sumLines(run, screen));
   for (const line of run.garbage) lines.push(...wrap(`garbage from the agent: ${line}`, screen.width, 2));
   return `${lines.join('\n')}\n`;
 }
 
+const legend = [
+  '  vcpu     a turn of vcpu: until its step ends,',
+  '  vcpu~    or until it sleeps in the kernel,',
+  '  vcpu:    or until it pauses between two accesses of the step',
+  '  (vcpu)   meanwhile vcpu could go on, woken by the kernel, and is held',
+];
+
 /** What was broken by one order of one fixture, and ended the same way, is told once. */
 function groups(results: readonly WitnessResult[]): WitnessResult[][] {
   const found = new Map<string, WitnessResult[]>();
   for (const one of results) {
-    const key = [one.witness.fixture, endText(one), ...orderOf(one)].join('\n');
+    const key = [one.witness.fixture, endText(one), noteOf(one), turnsText(one)].join('\n');
     found.set(key, [...(found.get(key) ?? []), one]);
   }
   return [...found.values()];
 }
 
-function groupLines(group: readonly WitnessResult[], run: WitnessRun, screen: Screen): string[] {
+const GAP = 2;
+const WIDTHS = { fixture: 22, broken: 18, kernel: 14 };
+
+function gridOf(all: readonly (readonly WitnessResult[])[], { width }: Screen): string[] {
+  const turns = Math.max(16, width - WIDTHS.fixture - WIDTHS.broken - WIDTHS.kernel - 3 * GAP);
+  const rows = all.map((group) => {
+    const [first] = group as [WitnessResult, ...WitnessResult[]];
+    return [
+      breakId(first.witness.fixture, WIDTHS.fixture),
+      group.map(({ witness }) => breakId(witness.invariant, WIDTHS.broken)).join('\n'),
+      wrap(turnsText(first), turns).join('\n'),
+      wrap(endText(first), WIDTHS.kernel).join('\n'),
+    ];
+  });
+  const columns = [
+    { head: 'fixture', width: WIDTHS.fixture },
+    { head: 'broken', width: WIDTHS.broken },
+    { head: 'order of turns', width: turns },
+    { head: 'kernel', width: WIDTHS.kernel },
+  ];
+  return renderGrid(columns, rows, GAP).split('\n');
+}
+
+const signs: Readonly<Partial<Record<TurnTaken['how'], string>>> = { waits: '~', blocked: '~', paused: ':' };
+
+const turnsText = ({ judged, plan }: WitnessResult): string =>
+  judged
+    ? judged.order
+        .map(({ actor, how, held }) => `${actor}${signs[how] ?? ''}${held.map((one) => `(${one})`).join('')}`)
+        .join(' ')
+    : plan.kind === 'inside'
+      ? 'cannot be forced'
+      : '';
+
+const briefly: Readonly<Record<WitnessEnd, string>> = {
+  'forced-shown': 'shown',
+  'forced-not-shown': 'not shown',
+  'forced-unseen': 'cannot be seen',
+  'forced-differs': 'did neither',
+  'tried-shown': 'tried, shown',
+  'tried-not-shown': 'tried, not shown',
+  'cannot-run': 'cannot run',
+};
+
+const endText = (result: WitnessResult): string =>
+  result.tried?.kind === 'tried'
+    ? briefly[endOf(result)].replace('tried', `tried ${result.tried.rounds} times`)
+    : briefly[endOf(result)];
+
+/** What the grid has no room for. */
+function notesOf(group: readonly WitnessResult[], run: WitnessRun, words: boolean, screen: Screen): string[] {
   const [first] = group as [WitnessResult, ...WitnessResult[]];
-  const invariants = group.map(({ witness }) => witness.invariant).join(', ');
+  const note = [noteOf(first), words ? asModel(first, run) : ''].filter((text) => text !== '').join('; ');
+  const turns = words ? (first.judged?.order ?? []).map(turnText) : [];
+  if (note === '' && turns.length === 0) return [];
+  const name =
+    group.length > 1 || words ? `${first.witness.fixture}, ${invariantsOf(group)}` : first.witness.fixture;
   return [
-    ...wrap(`${first.witness.fixture}: ${invariants}`, screen.width, 4),
-    ...indented(endText(first) + asModel(first, run), screen),
-    ...orderOf(first).flatMap((text, i) => indented(`${i + 1}. ${text}`, screen, 4)),
+    ...wrap(`${name}: ${note}`, screen.width, 2),
+    ...turns.flatMap((text, i) => wrap(`${TIED.repeat(4)}${i + 1}. ${text}`, screen.width, 7)),
   ];
 }
 
-function indented(text: string, { width }: Screen, spaces = 2): string[] {
-  return wrap(TIED.repeat(spaces) + text, width, spaces + 3);
+const invariantsOf = (group: readonly WitnessResult[]): string =>
+  group.map(({ witness }) => witness.invariant).join(', ');
+
+const ways: Readonly<Partial<Record<TurnTaken['how'], string>>> = {
+  waits: ', which sleeps',
+  paused: ', which pauses',
+  blocked: ', which still sleeps',
+  spins: ', which neither ends nor sleeps',
+};
+
+function turnText({ actor, begins, how, held }: TurnTaken): string {
+  const beside = held.length > 0 ? ` (woken and held: ${held.join(', ')})` : '';
+  return `${begins === null ? `${actor} goes on` : `${actor}: ${begins}`}${ways[how] ?? ''}${beside}`;
 }
 
-const orderOf = ({ judged }: WitnessResult): readonly string[] => judged?.order ?? [];
-
-function endText(result: WitnessResult): string {
-  const { judged, tried, plan } = result;
-  if (judged) return judgedText(result, judged);
-  const where = plan.kind === 'inside' ? `; ${insideText(plan.inside)}` : '';
-  if (tried?.kind === 'tried') {
-    const saw = tried.saw === null ? 'not shown' : `shown: ${tried.saw}`;
-    return `tried ${tried.rounds === 1 ? 'once' : `${tried.rounds} times`} without forcing, ${saw}${where}`;
-  }
-  const reason = tried?.kind === 'cannot' ? tried.reason : plan.kind === 'cannot' ? plan.reason : '';
-  return `cannot run here: ${reason}${where}`;
-}
-
-function judgedText({ plan }: WitnessResult, { outcome, reason }: Judgement): string {
+function noteOf({ plan, judged, tried }: WitnessResult): string {
   const other =
-    plan.kind === 'turns' && !plan.isItself ? ', in an order of its own that breaks the same' : '';
-  if (outcome === 'not-held') return `cannot run here: not forced in any try: ${reason}`;
-  if (outcome === 'cannot-run') return `cannot run here: ${reason}`;
-  return sums[ends[outcome]] + other;
+    judged && plan.kind === 'turns' && !plan.isItself
+      ? 'the witness cannot be forced, but this order breaks the same'
+      : '';
+  const parts = [
+    judged?.outcome === 'not-held' ? `not forced in any try: ${judged.reason}` : '',
+    judged?.outcome === 'cannot-run' ? judged.reason! : other,
+    judged?.agrees === false ? `unlike its variant: ${judged.reason}` : '',
+    tried?.kind === 'tried' && tried.saw !== null ? tried.saw : '',
+    tried?.kind === 'cannot' ? `not tried: ${tried.reason}` : '',
+    plan.kind === 'cannot' ? plan.reason : '',
+    plan.kind === 'inside' ? insideText(plan.inside) : '',
+  ];
+  return parts.filter((text) => text !== '').join('; ');
 }
 
 export const insideText = ({ stopped, where, beside }: Inside): string =>
@@ -110,10 +181,11 @@ export const insideText = ({ stopped, where, beside }: Inside): string =>
 
 /** What the kernel's own variant makes of the same order. */
 function asModel({ judged }: WitnessResult, { own }: WitnessRun): string {
-  if (!judged || judged.agrees === null) return '';
-  if (!judged.agrees) return `; unlike ${own}: ${judged.reason}`;
+  if (!judged?.agrees) return '';
   const known = judged.reason === null ? '' : `, but for a known reason (${judged.reason})`;
-  return `; ${own} ${judged.ownBreaks ? 'breaks it, too' : 'does not break it'}, and the kernel did what it does${known}`;
+  const apart = judged.apart.length > 0 ? `, told apart by: ${judged.apart.join(', ')}` : '';
+  const breaks = judged.ownBreaks ? 'breaks it, too' : `does not break it${apart}`;
+  return `${own} ${breaks}; the kernel did what ${own} does${known}`;
 }
 
 function sumLines({ results, release }: WitnessRun, { width }: Screen): string[] {
@@ -143,7 +215,8 @@ export function renderWitnessesJson(run: WitnessRun): string {
       end: endOf(result),
       turns: plan.kind === 'turns' ? plan.turns : null,
       isWitnessItself: plan.kind === 'turns' ? plan.isItself : null,
-      order: orderOf(result),
+      order: judged?.order ?? [],
+      toldApartBy: judged?.apart ?? null,
       ownVariantBreaks: judged?.ownBreaks ?? null,
       agreesWithOwnVariant: judged?.agrees ?? null,
       tries: tried?.kind === 'tried' ? tried.rounds : null,

@@ -37,6 +37,18 @@ test('a workload becomes a list of plain lines', () => {
   ]);
 });
 
+test('an order of turns stands before the end, and many pages of one step are places to pause at', () => {
+  const pages = fixtureText('ordered').replace('guest[1] = 7', 'guest[1..2]');
+  const workload = compile(parseFixture(pages, 'ordered.yaml'));
+  const { name, text } = jobOf(workload, { name: 'ordered.1', turns: ['vcpu', 'monitor', 'vcpu'] });
+  const lines = text.split('\n');
+  expect(name).toBe('ordered.1');
+  expect(lines[0]).toBe('job ordered.1');
+  expect(lines).toContain('op vcpu 3 write at=0x7effffffc000 pages=2 region=guest pauses=1');
+  expect(lines.slice(-5)).toEqual(['turn vcpu', 'turn monitor', 'turn vcpu', 'go', '']);
+  expect(jobOf(workload).text).not.toMatch(/turn vcpu|pauses/);
+});
+
 test.each([
   { step: 'fork child', becomes: 'fork child=child' },
   { step: 'mprotect guest rw', becomes: 'mprotect at=0x7effffffb000 pages=4 region=guest word=rw' },
