@@ -67,19 +67,11 @@ export async function runConform(options: ConformOptions, terminal: Terminal): P
   let done = 0;
   try {
     progress.show(`starting ${options.kernel}`);
-    if (options.runs !== undefined) {
-      const { runRandom } = require('./conform_random') as typeof import('./conform_random');
-      const run = (all: readonly Job[]): Promise<KernelRun> =>
-        runOn(options.kernel, all, terminal, { signal: interrupt.signal, onRun: () => {} });
-      return await runRandom(options, limits, run, terminal, progress, interrupt.signal);
-    }
-    if (options.witnesses !== undefined) {
-      const { runWitnessReplay } = require('./conform_witnesses') as typeof import('./conform_witnesses');
-      const run = (all: readonly Job[]): Promise<KernelRun> =>
-        runOn(options.kernel, all, terminal, { signal: interrupt.signal, onRun: () => {} });
-      return await runWitnessReplay(options, limits, run, terminal, progress, interrupt.signal);
-    }
-    const run = await runOn(options.kernel, jobs, terminal, {
+    const run = (all: readonly Job[]): Promise<KernelRun> =>
+      runOn(options.kernel, all, terminal, { signal: interrupt.signal, onRun: () => {} });
+    const other = otherMode(options);
+    if (other) return await other(options, limits, run, terminal, progress, interrupt.signal);
+    const observed = await runOn(options.kernel, jobs, terminal, {
       signal: interrupt.signal,
       onRun({ fixture }) {
         details.say(`ran ${fixture} on ${options.kernel}`);
@@ -87,10 +79,10 @@ export async function runConform(options: ConformOptions, terminal: Terminal): P
       },
     });
     progress.clear();
-    details.stage(`ran fixtures (${run.runs.length}) on Linux ${run.features.release}`, begin);
-    const agreement = compared(run, workloads, options);
-    print(run, agreement, options, terminal);
-    if (agreement) recordFor(options, run.features.release, agreement, null);
+    details.stage(`ran fixtures (${observed.runs.length}) on Linux ${observed.features.release}`, begin);
+    const agreement = compared(observed, workloads, options);
+    print(observed, agreement, options, terminal);
+    if (agreement) recordFor(options, observed.features.release, agreement, null);
     if (interrupt.signal.aborted) return exit.interrupted;
     return agreement && agreement.figures.disagreed > 0 ? exit.found : exit.done;
   } catch (error) {
@@ -102,6 +94,15 @@ export async function runConform(options: ConformOptions, terminal: Terminal): P
   } finally {
     stopListening();
   }
+}
+
+/** What runs something else than the fixtures in their usual order. */
+function otherMode({ witnesses, runs }: ConformOptions): typeof import('./conform_random').runRandom | null {
+  if (witnesses !== undefined) {
+    return (require('./conform_witnesses') as typeof import('./conform_witnesses')).runWitnessReplay;
+  }
+  if (runs !== undefined) return (require('./conform_random') as typeof import('./conform_random')).runRandom;
+  return null;
 }
 
 /** @param seed of random fixtures */

@@ -10,13 +10,14 @@ import {
   must,
   type ResolvedVariant,
   type Step,
-  type VariantKernel,
 } from '../core/index';
 import { emptyMachine, type Item, type UserStep, type Workload } from '../workload/index';
 import { mapRegion, perform } from '../workload/perform';
+import { machineLayers } from './model_lacks';
 import { look, type Manner } from './model_look';
 import { Pauses } from './model_pause';
 import { isPending, newSlot, type Slot } from './model_slot';
+import { followTurns, type Stage } from './model_turns';
 import { Watcher } from './model_watch';
 import type { How, KernelFeatures, Observation, ObservedRun, Outcome, RunEnd, StepEnd } from './observation';
 import { Ahead, unroll } from './rounds';
@@ -48,21 +49,9 @@ const MAX_ADVANCES = 100_000;
 const below = ({ verb }: UserStep, result: number): number =>
   /^uffd_(un)?register$/.test(verb) && result === -flags.ENOMEM ? -flags.EINVAL : result;
 
-/** What the machine under test has not. */
-const machineLayers = ({ swap }: KernelFeatures): VariantKernel[] =>
-  swap
-    ? []
-    : [
-        {
-          *add_to_swap() {
-            return false;
-          },
-        },
-      ];
-
-class ModelRun {
+class ModelRun implements Stage {
   private readonly m: Machine;
-  private readonly slots: Slot[] = [];
+  readonly slots: Slot[] = [];
   private readonly watcher: Watcher;
   private readonly pauses: Pauses;
   private readonly observations: Observation[] = [];
@@ -150,7 +139,7 @@ class ModelRun {
     const cursors = new Map(
       this.slots.map((slot) => [slot, new Ahead(unroll(this.workload.tasks.get(slot.actor.name) ?? []))]),
     );
-    this.followTurns(cursors);
+    followTurns(this, this.pauses, this.options.turns ?? [], cursors);
     const order = [...this.slots.filter((s) => s.actor.daemon), ...this.slots.filter((s) => !s.actor.daemon)];
     // Always the first actor that can; those that serve come before all others.
     for (;;) {
@@ -161,41 +150,7 @@ class ModelRun {
     }
   }
 
-  /** In each turn one actor goes on until its step ends, it sleeps or it pauses, and nobody else does. */
-  private followTurns(cursors: ReadonlyMap<Slot, Ahead>): void {
-    const { turns = [] } = this.options;
-    let last: Slot | null = null;
-    this.pauses.holding = turns.length > 0;
-    for (const slot of turns.map((name) => this.slot(name))) {
-      const cursor = cursors.get(slot)!;
-      if (slot.over || !this.isThere(slot) || (!isPending(slot) && cursor.isEmpty)) continue;
-      last = slot;
-      this.ownTurn(slot, cursor);
-    }
-    this.pauses.release();
-    if (!last) return;
-    this.settle(last);
-    this.tell(last, last.at, 'released');
-  }
-
-  private ownTurn(slot: Slot, cursor: Ahead): void {
-    slot.paused = false;
-    let moves = !isPending(slot);
-    if (moves) {
-      const { step } = cursor.take();
-      this.begin(slot, step, this.ids.get(step)!);
-    }
-    for (let count = 0; isPending(slot) && (slot.waiting?.ready?.() ?? true); count++) {
-      if (count > MAX_ADVANCES)
-        this.stop(slot, 'spins', `${slot.actor.name} neither ends its step nor waits`);
-      this.advance(slot);
-      moves = true;
-    }
-    const how = !isPending(slot) ? 'ended' : slot.paused ? 'paused' : moves ? 'waits' : 'blocked';
-    this.tell(slot, slot.at, how, this.heldBeside(slot));
-  }
-
-  private isThere({ actor, gone }: Slot): boolean {
+  isThere({ actor, gone }: Slot): boolean {
     return !gone && this.m.user.processes.has(actor.process);
   }
   private isIdle(slot: Slot): boolean {
@@ -208,7 +163,7 @@ class ModelRun {
       this.tell(slot, id, slot.over ? 'over' : isPending(slot) ? 'blocked' : 'absent');
       return;
     }
-    this.begin(slot, step, id);
+    this.begin(slot, step);
     this.settle(slot);
     if (repeats && this.isAsBefore(slot, id)) {
       this.watcher.messages = [];
@@ -218,7 +173,8 @@ class ModelRun {
     this.tell(slot, id, isPending(slot) ? 'waits' : 'ended');
   }
 
-  private begin(slot: Slot, step: UserStep, id: number): void {
+  begin(slot: Slot, step: UserStep): void {
+    const id = this.ids.get(step)!;
     Object.assign(slot, { at: id, step, reads: [], signal: null });
     const reason = this.options.skips?.get(id);
     if (reason !== undefined) {
@@ -230,7 +186,7 @@ class ModelRun {
   }
 
   /** Until nobody can go on. */
-  private settle(first: Slot): void {
+  settle(first: Slot): void {
     let last = first;
     for (let count = 0; ; count++) {
       const ready = this.slots.filter((slot) => isPending(slot) && (slot.waiting?.ready?.() ?? true));
@@ -245,7 +201,7 @@ class ModelRun {
     }
   }
 
-  private advance(slot: Slot): void {
+  advance(slot: Slot): void {
     this.takeCpu(slot);
     let result: IteratorResult<Step, unknown>;
     try {
@@ -273,7 +229,7 @@ class ModelRun {
     }
   }
 
-  private stop(slot: Slot, how: How, reason: string): never {
+  stop(slot: Slot, how: How, reason: string): never {
     this.tell(slot, slot.at, how);
     throw new Stopped({ kind: 'stopped', reason });
   }
@@ -322,13 +278,7 @@ class ModelRun {
     return end !== undefined && before?.result === now.result && before.signal === now.signal;
   }
 
-  /** Those that the kernel has woken and whose turn has not come. */
-  private heldBeside(slot: Slot): string[] {
-    const isHeld = (one: Slot): boolean => isPending(one) && !one.paused && (one.waiting?.ready?.() ?? true);
-    return this.slots.filter((one) => one !== slot && isHeld(one)).map(({ actor }) => actor.name);
-  }
-
-  private tell({ actor }: Slot, step: number, how: How, held: readonly string[] = []): void {
+  tell({ actor }: Slot, step: number, how: How, held: readonly string[] = []): void {
     const { ends } = this;
     const { messages } = this.watcher;
     const order = this.slots.map((slot) => slot.actor.name);
