@@ -6,7 +6,7 @@ const config: Config = {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   transform: {
     '\\.ts$': [
-      '@swc/jest',
+      '<rootDir>/test/support/transformer.cjs',
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, sourceMaps: 'inline' },
     ],
   },

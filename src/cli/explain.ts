@@ -2,7 +2,7 @@
 import { InputError } from '../compare/input';
 import { type LoadedFixture, type LoadedVariant, loadFixtures, loadVariants } from '../compare/load';
 import { agreement, outcomeOf, readDifferences, readObservations } from '../compare/observed';
-import { blame } from '../compare/source_places';
+import { blaming } from '../compare/source_places';
 import { reproducerOf } from '../conform/reproducer';
 import { defaultBounds, type ExploreOptions } from '../explore/explore';
 import { parseToken, shortChecksum, showToken } from '../explore/schedule';
@@ -42,7 +42,9 @@ export function runExplain(
   if (wanted !== undefined) refuseUnknown(wanted);
   const cell = named(fixture, variant);
   const bounds = boundsOf(options);
-  const { verdict, broken } = blaming(cell, () => explain(cell.fixture, cell.variant, bounds));
+  const { verdict, broken } = blaming(cell.variant.variant.meta.id, () =>
+    explain(cell.fixture, cell.variant, bounds),
+  );
   const inOrder = [...broken].sort((a, b) => classes.indexOf(a.class) - classes.indexOf(b.class));
   const chosen = wanted === undefined ? inOrder[0] : inOrder.find((one) => one.invariant === wanted);
   if (options.c) {
@@ -134,7 +136,7 @@ export function runReplay(
 /** What the runs come to that begin with these steps. */
 function goOn(cell: Named, prefix: readonly number[], options: ReplayOptions, terminal: Terminal): string {
   const { fixture, variant } = cell;
-  const verdict = blaming(cell, () =>
+  const verdict = blaming(cell.variant.variant.meta.id, () =>
     judge(compile(fixture.fixture), variant.variant, boundsOf(options), prefix),
   );
   const { width } = screenOf(terminal, options);
@@ -204,7 +206,9 @@ function drawRun(
   terminal: Terminal,
 ): { text: string; found: readonly string[]; diverged: boolean; checksum: number } {
   const { fixture, variant } = cell;
-  const run = blaming(cell, () => simulate(compile(fixture.fixture), variant, schedule));
+  const run = blaming(cell.variant.variant.meta.id, () =>
+    simulate(compile(fixture.fixture), variant, schedule),
+  );
   const replay = { ...argumentsOf(cell), token: showToken(schedule, run.checksum) };
   const screen = { ...screenOf(terminal, options), full: options.full ?? false };
   return {
@@ -213,15 +217,6 @@ function drawRun(
     diverged: run.diverged,
     checksum: run.checksum,
   };
-}
-
-/** A user's function that throws is told as the user's. */
-function blaming<T>({ variant }: Named, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw blame(error, variant.variant.meta.id);
-  }
 }
 
 function put(text: string, { output }: RunOptions, terminal: Terminal): void {

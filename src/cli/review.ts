@@ -5,7 +5,7 @@ import { reducedFunctions } from '../compare/fidelity';
 import type { LoadedFixture, LoadedVariant } from '../compare/load';
 import { loadVariants } from '../compare/load';
 import { agreement, readDifferences, readObservations } from '../compare/observed';
-import { blame } from '../compare/source_places';
+import { blaming } from '../compare/source_places';
 import { figuresSentence } from '../conform/figures';
 import { showToken } from '../explore/schedule';
 import type { Observation, Reduced, Review, VariantReview, Witness } from '../report/review';
@@ -104,11 +104,7 @@ function witnessesOf({ comparison, fixtures }: Compared, loaded: LoadedVariant):
 }
 
 function runOf({ fixture }: LoadedFixture, loaded: LoadedVariant, schedule: readonly number[]): Run {
-  try {
-    return simulate(compile(fixture), loaded, schedule);
-  } catch (error) {
-    throw blame(error, loaded.variant.meta.id);
-  }
+  return blaming(loaded.variant.meta.id, () => simulate(compile(fixture), loaded, schedule));
 }
 
 /** Functions that the runs of a review enter, or that the variant touches, and that do less than the kernel's. */

@@ -2,7 +2,7 @@
 import type { Cell } from '../compare/comparison';
 import { partingOf } from '../compare/divergence';
 import type { LoadedFixture, LoadedVariant } from '../compare/load';
-import { blame } from '../compare/source_places';
+import { blaming } from '../compare/source_places';
 import { buildKernel, type VariantMeta } from '../core/index';
 import { prepare, type Trace, tellAll, traceRun } from '../explore/index';
 import { showToken } from '../explore/schedule';
@@ -87,11 +87,7 @@ class Stage {
     const key = `${meta.id} ${schedule.join()}`;
     let trace = this.traces.get(key);
     if (!trace) {
-      try {
-        trace = traceRun(this.start(loaded), meta.id, schedule, foundIn).trace;
-      } catch (error) {
-        throw blame(error, meta.id);
-      }
+      trace = blaming(meta.id, () => traceRun(this.start(loaded), meta.id, schedule, foundIn).trace);
       this.traces.set(key, trace);
     }
     return trace;

@@ -5,7 +5,7 @@ import { compile, type Workload } from '../workload/index';
 import type { Cell, Comparison, Shard } from './comparison';
 import type { LoadedFixture, LoadedVariant } from './load';
 import { runInWorkers } from './pool';
-import { blame } from './source_places';
+import { blaming } from './source_places';
 import { costsOf, summaryOf } from './summary';
 
 export interface CompareOptions {
@@ -100,11 +100,8 @@ export function cellJudge(
     if (compiled?.fixture !== fixture) {
       compiled = { fixture, workload: compile(fixtures[fixture]!.fixture) };
     }
-    try {
-      return judge(compiled.workload, variant, bounds);
-    } catch (error) {
-      throw blame(error, variant.meta.id);
-    }
+    const { workload } = compiled;
+    return blaming(variant.meta.id, () => judge(workload, variant, bounds));
   };
 }
 

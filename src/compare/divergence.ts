@@ -1,5 +1,5 @@
 /** Two variants on one schedule, and the first step at which they behave differently. */
-import { buildKernel } from '../core/index';
+import { buildKernel, natively } from '../core/index';
 import {
   type Change,
   type EntryState,
@@ -15,7 +15,7 @@ import type { Workload } from '../workload/index';
 import { recording, type Sites, sitesOf } from './call_sites';
 import { type Condition, conditionsOn, decisionsBetween, fork, lineAt, placeOf } from './decisions';
 import type { LoadedVariant } from './load';
-import { blame } from './source_places';
+import { blaming } from './source_places';
 
 /** What one variant does at the step at which they part. */
 export interface Parting {
@@ -118,13 +118,14 @@ function follow(
 ): Followed {
   const { variant } = loaded;
   const { Kernel, stacks } = recording(buildKernel(variant.layers, tellAll));
-  try {
-    const start = prepare(workload, Kernel, observer);
-    const { trace, execution } = traceRun(start, variant.meta.id, schedule, foundIn);
-    return { trace, steps: stepsOf(trace.lines), stacks, checksum: execution.checksum, own };
-  } catch (error) {
-    throw blame(error, variant.meta.id);
-  }
+  return blaming(variant.meta.id, () =>
+    // The stack tells who asked for a step.
+    natively(() => {
+      const start = prepare(workload, Kernel, observer);
+      const { trace, execution } = traceRun(start, variant.meta.id, schedule, foundIn);
+      return { trace, steps: stepsOf(trace.lines), stacks, checksum: execution.checksum, own };
+    }),
+  );
 }
 
 const foundIn = (notes: Notes): string[] => [...notes.found].map(([id, { saw }]) => `${id}: ${saw}`);

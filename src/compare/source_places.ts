@@ -1,6 +1,7 @@
 /** Where in a user's file something was thrown, although what ran was compiled from it. */
 import { SourceMap, type SourceMapPayload } from 'node:module';
 import { isNativeError } from 'node:util/types';
+import { natively } from '../core/index';
 import { InputError } from './input';
 
 interface Known {
@@ -32,13 +33,37 @@ export function placeInSource(error: unknown, path?: string): string | null {
   return null;
 }
 
-/** A user's function that throws is the user's slip, not ours. Other errors stay what they are. */
-export function blame(error: unknown, variant: string): unknown {
-  const isOurs = !isNativeError(error) || ['ModelError', 'FixtureError', 'InputError'].includes(error.name);
-  const place = isOurs ? null : placeInSource(error);
-  if (place === null) return error;
-  const { name, message } = error as Error;
-  const told = new InputError('input', `${place}: variant ${variant} threw ${name}: ${message}`);
-  told.stack = (error as Error).stack ?? '';
+/** Runs a variant. A user's function that throws is the user's slip, not ours; other errors stay what they are. */
+export function blaming<T>(variant: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!isUsers(error)) throw error;
+    throw blame(stackOf(work) ?? error, variant);
+  }
+}
+
+const isUsers = (error: unknown): boolean =>
+  isNativeError(error) &&
+  !['ModelError', 'FixtureError', 'InputError'].includes(error.name) &&
+  placeInSource(error) !== null;
+
+/** What it throws when it runs once more as it is written, so that the stack names the line. */
+function stackOf(work: () => unknown): Error | null {
+  try {
+    natively(work);
+  } catch (error) {
+    if (isUsers(error)) return error as Error;
+  }
+  return null;
+}
+
+function blame(error: unknown, variant: string): Error {
+  const { name, message, stack } = error as Error;
+  const told = new InputError(
+    'input',
+    `${placeInSource(error)}: variant ${variant} threw ${name}: ${message}`,
+  );
+  told.stack = stack ?? '';
   return told;
 }

@@ -7,7 +7,9 @@ import { createRequire } from 'node:module';
 import { dirname, extname, join, resolve } from 'node:path';
 import { isNativeError } from 'node:util/types';
 import { compileFunction } from 'node:vm';
+import { runtime } from '../core/frame';
 import { InputError, readInput } from './input';
+import { makeResumable } from './resumable';
 import { placeInSource, remember } from './source_places';
 import { compileTypeScript } from './transpile';
 
@@ -47,10 +49,9 @@ function runFile(path: string, shown: string, running: Running): unknown {
   const code = isTypeScript(path) || usesImport(text) ? compileTypeScript(text, path, shown, top) : text;
   remember(path, shown, code);
   try {
-    const run = compileFunction(code, ['exports', 'require', 'module', '__filename', '__dirname'], {
-      filename: path,
-    });
-    run(module.exports, load, module, path, dirname(path));
+    const names = ['exports', 'require', 'module', '__filename', '__dirname', ...Object.keys(runtime)];
+    const run = compileFunction(makeResumable(code), names, { filename: path });
+    run(module.exports, load, module, path, dirname(path), ...Object.values(runtime));
   } catch (error) {
     throw error instanceof InputError ? error : new InputError('input', sayThrown(error, path, shown));
   }

@@ -3,6 +3,7 @@ import { mainline, type Variant } from '../core/index';
 import { functionNames } from '../workload/kernel_names';
 import { didYouMean } from '../workload/suggestion';
 import { InputError } from './input';
+import { takesSteps } from './resumable';
 import { placeOfWord, runUserFile } from './user_file';
 
 /**
@@ -56,16 +57,15 @@ function checkFunctions(
       throw refuse(name, `there is no kernel function "${name}" to replace${hint}`);
     }
     if (typeof fn !== 'function') throw refuse(name, `"${name}" must be a function, found ${show(fn)}`);
-    const takesSteps = isGenerator(mainline[name as keyof typeof mainline]);
-    if (isGenerator(fn) !== takesSteps) {
-      const wanted = takesSteps ? `takes steps: write *${name}` : `takes no steps: write ${name} without *`;
+    const shouldTakeSteps = takesSteps(mainline[name as keyof typeof mainline]);
+    if (takesSteps(fn) !== shouldTakeSteps) {
+      const wanted = shouldTakeSteps
+        ? `takes steps: write *${name}`
+        : `takes no steps: write ${name} without *`;
       throw refuse(name, `"${name}" ${wanted}`);
     }
   }
 }
-
-const isGenerator = (fn: unknown): boolean =>
-  Object.prototype.toString.call(fn) === '[object GeneratorFunction]';
 
 /** What a user who only tries something out may leave away. */
 const defaults = (id: string): Variant['meta'] => ({

@@ -1,5 +1,5 @@
 /** What a correct kernel may make of a fixture, from every order of its steps in the model of a correct kernel. */
-import { buildKernel, type ResolvedVariant } from '../core/index';
+import { buildKernel, clone, type ResolvedVariant } from '../core/index';
 import { Execution, explore, prepare } from '../explore/index';
 import { judge } from '../judge/index';
 import type { Workload } from '../workload/index';
@@ -63,7 +63,7 @@ function runsOf(workload: Workload, variant: ResolvedVariant): { runs: Seen[]; c
   const Kernel = buildKernel([...variant.layers, messageLayer(variant)]);
   const start = prepare(workload, Kernel, new Onlooker(workload));
   const runs: Seen[] = [];
-  const { complete } = explore(start, ({ notes }) => void (notes.isOver && runs.push(notes)), {
+  const { complete } = explore(start, ({ notes }) => void (notes.isOver && runs.push(clone(notes))), {
     maxExecutions: RUNS,
     maxSteps: 1_000_000,
   });

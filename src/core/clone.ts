@@ -2,6 +2,8 @@
  * A deep copy of plain data: objects, arrays, maps, sets, typed arrays and class instances, with shared and
  * circular references kept. Functions are not data: a field that holds one comes out as null.
  */
+import { shapeOf } from './shape';
+
 export function clone<T>(value: T): T {
   return copy(value, new Map()) as T;
 }
@@ -35,11 +37,10 @@ function copyMap(value: Map<unknown, unknown>, seen: Map<object, object>): Map<u
 }
 
 function copyObject(value: object, seen: Map<object, object>): object {
-  const result = remember(
-    seen,
-    value,
-    Object.create(Object.getPrototypeOf(value)) as Record<string, unknown>,
-  );
-  for (const key of Object.keys(value)) result[key] = copy((value as Record<string, unknown>)[key], seen);
+  const shape = shapeOf(value);
+  if (shape === null) return value;
+  const result = remember(seen, value, shape.create());
+  const fields = shape.read(value).map((field) => copy(field, seen));
+  shape.write(result, fields);
   return result;
 }

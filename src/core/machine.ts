@@ -58,6 +58,8 @@ export class Machine {
   readonly zeroPage: Pfn;
   readonly hugeZeroPage: Pfn;
   nextTable = 0;
+  /** By id, those that were taken out included. */
+  readonly tables: Table[] = [];
   nextAnonVma = 1;
   /**
    * Nobody else can run, so steps need no announcement. Set by whoever drives the machine.
@@ -84,7 +86,9 @@ export class Machine {
   }
 
   newTable(mmId: number, level: Level, base: Vaddr): Table {
-    return new Table(this.nextTable++, mmId, level, base, this.spans[level]!, this.config.entries);
+    const table = new Table(this.nextTable++, mmId, level, base, this.spans[level]!, this.config.entries);
+    this.tables.push(table);
+    return table;
   }
 
   newMm(name: string): Mm {

@@ -32,7 +32,8 @@ export interface Run<T> {
   [Symbol.iterator](): Iterator<Step, T, undefined>;
 }
 
-class Done implements Iterator<Step, unknown, undefined> {
+/** What done() returns. */
+export class Done implements Iterator<Step, unknown, undefined> {
   readonly result: IteratorReturnResult<unknown> = { done: true, value: undefined };
   [Symbol.iterator](): this {
     return this;

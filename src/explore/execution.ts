@@ -1,9 +1,18 @@
 /** One run of a workload, advanced one step at a time by whoever decides the schedule. */
-import { type Kernel, KernelBug, kindOf, type Machine, must, type Step, type Task } from '../core/index';
+import {
+  Frame,
+  type Kernel,
+  KernelBug,
+  type Machine,
+  Memento,
+  must,
+  type SavedFrames,
+  type Step,
+  stateHash,
+  type Task,
+} from '../core/index';
 import { type Actor, actorProgram, endOfRun, stepProgram, type Workload } from '../workload/index';
-import { fingerprint } from './fingerprint';
 import { fresh, type Start } from './start';
-import { observedValue } from './value';
 
 type Program = Iterator<Step, unknown, undefined>;
 
@@ -14,10 +23,6 @@ interface Running {
   readonly program: Program;
   /** The announced step; null when the program has ended or its task is dead. */
   next: Step | null;
-  /** Of all that it has read since it was last in user mode: equal observations, equal local variables. */
-  observed: number;
-  /** Task.position when it took its last step. */
-  observedAt: number;
 }
 
 /** What one executed step touched, for the order of steps that do not commute. */
@@ -41,6 +46,18 @@ export const releasesOf = ({ objects, writes, releasesFrom }: Footprint): Footpr
         acquires: false,
         releasesFrom: 0,
       };
+
+/** A moment of an execution that it can come back to. */
+export interface Checkpoint {
+  readonly state: Memento;
+  /** By actor. */
+  readonly programs: readonly SavedFrames[];
+  /** By actor: whether it has no next step. */
+  readonly ends: readonly boolean[];
+  readonly steps: number;
+  readonly preemptions: number;
+  readonly checksum: number;
+}
 
 export class Execution<Notes extends object> {
   readonly machine: Machine;
@@ -68,7 +85,7 @@ export class Execution<Notes extends object> {
     );
     const k = new this.start.Kernel(this.machine, task);
     const program = actorProgram(k, this.start.workload, actor, 'tasks')[Symbol.iterator]();
-    const running: Running = { actor, task, k, program, next: null, observed: 0, observedAt: -1 };
+    const running: Running = { actor, task, k, program, next: null };
     advance(running);
     return running;
   }
@@ -100,7 +117,6 @@ export class Execution<Notes extends object> {
     const { released } = running.task.pending;
     released.length = 0;
     running.task.pending.sharedReleases = 0;
-    this.observe(running, announced.objects);
     const last = this.schedule.at(-1);
     if (last !== undefined && last !== position && this.canStep(last)) this.preemptions++;
     this.schedule.push(position);
@@ -122,27 +138,47 @@ export class Execution<Notes extends object> {
     };
   }
 
-  /** Remembers what an actor is about to read. In user mode it has no variables but where its program stands. */
-  private observe(running: Running, objects: readonly number[]): void {
-    const { task } = running;
-    const { label, acquires } = task.pending;
-    let hash = isInUserMode(running) ? USER_MODE : running.observed;
-    for (const object of objects) {
-      hash = fold(hash, object);
-      if (learns(label, acquires, object)) hash = fold(hash, observedValue(this.machine, object));
+  /** By actor; null where one is in a function that cannot be copied, a generator that was not compiled. */
+  private programs(): SavedFrames[] | null {
+    const programs: SavedFrames[] = [];
+    for (const { program } of this.running) {
+      const saved = program instanceof Frame ? program.save() : null;
+      if (saved === null) return null;
+      programs.push(saved);
     }
-    running.observed = hash;
-    running.observedAt = task.position;
+    return programs;
+  }
+  private roots(programs: readonly SavedFrames[]): unknown[] {
+    return [this.machine, this.notes, this.running.map(isAtEnd), programs.map(({ state }) => state)];
   }
 
-  inUserMode(position: number): boolean {
-    return isInUserMode(this.running[position]!);
+  /** Equal for two runs that have the same future; null where that cannot be told. */
+  state(): number | null {
+    const programs = this.programs();
+    return programs && stateHash(this.roots(programs));
   }
 
-  /** Equal for two runs that have the same future. */
-  fingerprint(): number {
-    const actors = this.running.map((r) => [r.next?.label ?? null, isInUserMode(r) ? 0 : r.observed]);
-    return fingerprint(this.machine, this.notes, actors);
+  /** @returns null where the execution cannot come back to here */
+  save(): Checkpoint | null {
+    const programs = this.programs();
+    if (programs === null) return null;
+    const ends = this.running.map(isAtEnd);
+    const { preemptions, checksum } = this;
+    const state = new Memento(this.roots(programs));
+    return { state, programs, ends, steps: this.schedule.length, preemptions, checksum };
+  }
+
+  /** Back to a moment of this execution. */
+  restore({ state, programs, ends, steps, preemptions, checksum }: Checkpoint): void {
+    state.restore();
+    for (const [i, saved] of programs.entries()) {
+      const running = this.running[i]!;
+      (running.program as Frame).restore(saved);
+      running.next = ends[i] ? null : running.task.pending;
+    }
+    this.schedule.length = steps;
+    this.preemptions = preemptions;
+    this.checksum = checksum;
   }
 
   /** Actors that wait for something that nobody will give them. Daemons may wait for ever. */
@@ -192,24 +228,11 @@ export class Execution<Notes extends object> {
   }
 }
 
-const USER_MODE = 0x811c9dc5;
-const userLabels = new Set(['load', 'store', 'read userfaultfd', 'walk ahead', 'drop translation']);
-/** Writes whose writer does not look at what was there. */
-const blind = /^(write$|get_page$|flush |tlb_flush_pending[+-])/;
+const isAtEnd = ({ next }: Running): boolean => next === null;
 
 /** Those whose steps are put in every order; a schedule names them by their positions here. */
 export const runningActors = ({ actors, tasks }: Workload): Actor[] =>
   actors.filter(({ name }) => tasks.has(name));
-
-/** Whether an actor is where it has no variables but where its program stands. */
-function isInUserMode({ next, task, observedAt }: Running): boolean {
-  if (next === null || observedAt !== task.position) return true;
-  return !task.inKernel && userLabels.has(next.label);
-}
-
-/** Whoever takes a lock has found it free; who takes mmap_sem goes on to read the mappings, which change only under it. */
-const learns = (label: string, acquires: boolean, object: number): boolean =>
-  acquires ? kindOf(object) === 'mmap_sem' : !blind.test(label);
 
 /** FNV-1a on whole numbers. */
 const fold = (hash: number, value: number): number => Math.imul(hash ^ value, 0x01000193) >>> 0;

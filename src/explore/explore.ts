@@ -1,10 +1,9 @@
 /**
  * Every interleaving of a workload, up to the order of steps that commute: source-set dynamic partial-order
  * reduction (Abdulla, Aronis, Jonsson, Sagonas: "Optimal Dynamic Partial Order Reduction", POPL 2014) with sleep
- * sets and with states that were seen before (seen.ts). Each execution runs again from the start, because generators
- * cannot be copied.
+ * sets and with states that were seen before (seen.ts). One execution goes back to where it can go on otherwise.
  */
-import { Execution, type Footprint, releasesOf } from './execution';
+import { type Checkpoint, Execution, type Footprint, releasesOf } from './execution';
 import { History, independent } from './history';
 import { addFuture, addStep, type Future, type Seen, stepsOf } from './seen';
 import type { Start } from './start';
@@ -45,8 +44,15 @@ interface Choice {
   future: Future;
   /** Fingerprint of the state, where one was taken. */
   readonly state: number | null;
+  /** Here and there along the path; from there the steps in between are taken again. */
+  readonly checkpoint: Checkpoint | null;
   taken: number;
 }
+
+/** Steps after a change of actors at which two orders often meet. */
+const CATCHES_UP = 4;
+/** Steps between two checkpoints. A checkpoint costs as much as some steps. */
+const CHECKPOINT_EVERY = 8;
 
 type OnEnd<Notes extends object> = (execution: Execution<Notes>) => void;
 
@@ -71,7 +77,8 @@ class Search<Notes extends object> {
   private readonly seen = new Map<number, Seen>();
   private readonly twins: readonly number[];
   private readonly result: Explored = { executions: 0, states: 0, complete: true, stoppedBy: null };
-  private history = new History(0);
+  private execution: Execution<Notes>;
+  private history: History;
 
   constructor(
     private readonly start: Start<Notes>,
@@ -79,61 +86,83 @@ class Search<Notes extends object> {
     private readonly prefix: readonly number[],
     private readonly touched: Future,
   ) {
-    this.twins = twinsOf(start, new Execution(start));
+    this.execution = this.begin();
+    this.history = new History(this.execution.running.length);
+    this.twins = twinsOf(start, this.execution);
+  }
+
+  private begin(): Execution<Notes> {
+    const execution = new Execution(this.start);
+    for (const actor of this.prefix) execution.take(actor);
+    return execution;
   }
 
   run(onEnd: OnEnd<Notes>): Explored {
     const { result, bounds } = this;
-    do {
+    for (let depth = 0; ; depth = this.goBack()) {
       if (result.executions >= bounds.maxExecutions) return this.cut(`${bounds.maxExecutions} executions`);
-      const execution = new Execution(this.start);
-      for (const actor of this.prefix) execution.take(actor);
-      const ended = this.runOne(execution);
+      const ended = this.runOn(depth);
       if (ended === 'too long') return this.cut(`${bounds.maxSteps} steps in one execution`);
-      if (ended === 'asleep') continue;
-      if (ended === 'end') execution.finish();
-      result.executions++;
-      onEnd(execution);
-    } while (this.backtrack());
-    return result;
+      if (ended !== 'asleep') {
+        if (ended === 'end') this.execution.finish();
+        result.executions++;
+        onEnd(this.execution);
+      }
+      if (!this.backtrack()) return result;
+    }
+  }
+
+  /** Takes the execution to the last checkpoint of the path. @returns the number of choices before it */
+  private goBack(): number {
+    const { path } = this;
+    let depth = path.length - 1;
+    while (depth > 0 && path[depth]!.checkpoint === null) depth--;
+    const checkpoint = path[depth]?.checkpoint;
+    if (checkpoint) this.execution.restore(checkpoint);
+    else this.execution = this.begin();
+    this.history.truncate(depth);
+    return depth;
   }
 
   private cut(stoppedBy: string): Explored {
     return { ...this.result, complete: false, stoppedBy };
   }
 
-  /** Replays the choices of `path`, then goes on, adding choices. */
-  private runOne(execution: Execution<Notes>): 'end' | 'asleep' | 'seen' | 'too long' {
-    const { path, bounds } = this;
-    this.history = new History(execution.running.length);
-    let last = this.prefix.at(-1) ?? -1;
-    let begun = this.prefix.reduce((actors, actor) => actors | (1 << actor), 0);
-    for (let depth = 0; ; depth++) {
+  /** From choice `depth` on takes again what was chosen there, then goes on, adding choices. */
+  private runOn(depth: number): 'end' | 'asleep' | 'seen' | 'too long' {
+    const { path, bounds, execution } = this;
+    for (; ; depth++) {
       if (depth > bounds.maxSteps) return 'too long';
       if (depth >= path.length) {
-        const went = this.enter(execution, begun, last);
+        const went = this.enter();
         if (went !== 'on') return went;
       }
       const choice = path[depth]!;
       const actor = choice.taken;
-      // The last replayed choice is new as well: it was chosen by backtrack().
-      if (depth >= path.length - 1) this.wantRaces(actor, execution.announced(actor));
+      // The last choice is new even where it is there already: backtrack() has made it.
+      const isNew = depth === path.length - 1;
+      if (isNew) this.wantRaces(actor, execution.announced(actor));
       const step = execution.take(actor);
-      if (depth >= path.length - 1) this.wantRaces(actor, releasesOf(step));
+      if (isNew) {
+        this.wantRaces(actor, releasesOf(step));
+        choice.tried.set(actor, step);
+        addStep(choice.future, actor, step);
+      }
       this.history.add(actor, step);
-      choice.tried.set(actor, step);
-      addStep(choice.future, actor, step);
-      last = actor;
-      begun |= 1 << actor;
     }
   }
 
   /** A new choice at the end of the path, if the execution goes on from here. */
-  private enter(execution: Execution<Notes>, begun: number, last: number): 'on' | 'end' | 'asleep' | 'seen' {
+  private enter(): 'on' | 'end' | 'asleep' | 'seen' {
+    const { execution } = this;
+    const parent = this.path.at(-1);
+    const last = parent?.taken ?? this.prefix.at(-1) ?? -1;
+    const begun = parent
+      ? parent.begun | (1 << parent.taken)
+      : this.prefix.reduce((actors, actor) => actors | (1 << actor), 0);
     const able = execution.enabled();
     if (able.length === 0) {
       // Those who wait for ever have a next step, too, that could have come earlier.
-      const parent = this.path.at(-1);
       for (let i = 0; i < execution.running.length; i++) {
         const step = execution.announced(i);
         this.wantRaces(i, step);
@@ -145,18 +174,44 @@ class Search<Notes extends object> {
       (actor) => standIn(this.twins, (i) => (begun >> i) % 2 === 1, actor) === actor,
     );
     const asleep = this.sleepers();
-    // Few states are met twice in the middle of the kernel, where every actor's variables differ.
-    const worthIt = last >= 0 && able.length > 1 && execution.inUserMode(last);
-    const state = worthIt ? execution.fingerprint() : null;
+    const state = able.length > 1 && this.mayMeet() ? execution.state() : null;
     if (state !== null && this.comesBack(state, asleep)) return 'seen';
     const awake = enabled.filter((actor) => !asleep.has(actor));
     // Go on with the same actor if possible, because a switch needs a reason.
     const taken = awake.includes(last) ? last : awake[0];
     if (taken === undefined) return 'asleep';
     const future: Future = new Map();
-    this.path.push({ enabled, begun, wanted: [taken], tried: new Map(), asleep, future, state, taken });
+    const checkpoint = this.isCheckpointDue() ? execution.save() : null;
+    this.path.push({
+      enabled,
+      begun,
+      wanted: [taken],
+      tried: new Map(),
+      asleep,
+      future,
+      state,
+      checkpoint,
+      taken,
+    });
     this.result.states++;
     return 'on';
+  }
+
+  /**
+   * Whether another order may have led here, too. Orders meet where an actor has caught up with what it was
+   * overtaken by, or where something was written that makes them equal; elsewhere to look is not worth it.
+   */
+  private mayMeet(): boolean {
+    const { path } = this;
+    const last = path.at(-1);
+    if (!last) return false;
+    if (last.tried.get(last.taken)!.writes !== 0) return true;
+    return path.slice(-CATCHES_UP).some(({ taken }) => taken !== last.taken);
+  }
+
+  private isCheckpointDue(): boolean {
+    const { path } = this;
+    return !path.slice(-CHECKPOINT_EVERY).some(({ checkpoint }) => checkpoint !== null);
   }
 
   /** Actors whose next step was tried at an earlier choice, and nothing since depends on it. */

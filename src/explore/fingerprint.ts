@@ -11,6 +11,7 @@ const IGNORED = new Set([
   'watch',
   'config',
   'spans',
+  'tables',
   'pending',
   'solo',
   'found',

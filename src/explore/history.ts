@@ -83,6 +83,18 @@ export class History {
     this.events.push({ actor, n: clock[actor]!, clock: clock.slice() });
   }
 
+  /** Forgets all but the first `length` events. */
+  truncate(length: number): void {
+    if (length >= this.events.length) return;
+    this.events.length = length;
+    for (const [object, touches] of this.touches) {
+      while (touches.length > 0 && touches[touches.length - 1]!.event >= length) touches.pop();
+      if (touches.length === 0) this.touches.delete(object);
+    }
+    for (const clock of this.clocks) clock.fill(0);
+    for (const { actor, clock } of this.events) this.clocks[actor]!.set(clock);
+  }
+
   /**
    * Which actors could begin, right before event `e`, a run in which `actor`'s announced step comes before `e`:
    * of the later events that do not need `e`, the first ones.

@@ -1,32 +1,16 @@
 /** What an actor learns when it touches an object, as one number. */
-import { idOf, kindOf, type Machine, PG_head, TABLE_STRIDE, type Table } from '../core/index';
+import { idOf, kindOf, type Machine, PG_head, TABLE_STRIDE } from '../core/index';
 import { fingerprint } from './fingerprint';
 
 const PRIME = 0x01000193;
 const mix = (hash: number, value: number): number =>
   Math.imul(hash ^ (value | 0) ^ ((value / 0x100000000) | 0), PRIME);
 
-/** Tables by id; a machine never gives an id twice. */
-const tables = new WeakMap<Machine, Map<number, Table>>();
-
-function tableOf(m: Machine, id: number): Table | undefined {
-  let known = tables.get(m);
-  if (!known) tables.set(m, (known = new Map()));
-  const found = known.get(id);
-  if (found) return found;
-  const remember = (table: Table): void => {
-    known.set(table.id, table);
-    for (const child of table.child.values()) remember(child);
-  };
-  for (const mm of m.mms) remember(mm.pgd);
-  return known.get(id);
-}
-
 export function observedValue(m: Machine, object: number): number {
   const id = idOf(object);
   switch (kindOf(object)) {
     case 'entry':
-      return tableOf(m, Math.floor(id / TABLE_STRIDE))?.entries[id % TABLE_STRIDE] ?? 0;
+      return m.tables[Math.floor(id / TABLE_STRIDE)]?.entries[id % TABLE_STRIDE] ?? 0;
     case 'pageRef':
     case 'pageMap':
     case 'pageFlags':

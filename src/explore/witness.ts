@@ -3,7 +3,6 @@
  * another touches, too: stopped elsewhere, it could as well have gone on.
  */
 import { Execution } from './execution';
-import { fingerprint } from './fingerprint';
 import type { Future } from './seen';
 import type { Start } from './start';
 
@@ -27,7 +26,7 @@ export function exploreWithPreemptions<Notes extends object>(
   visit: (execution: Execution<Notes>) => void,
 ): boolean {
   const shared = sharedOf(touched);
-  const seen = new Set<number>();
+  const seen = new Set<string>();
   const todo: Beginning[] = [{ schedule: [], preemptions: 0 }];
   let executions = 0;
   for (let next = todo.pop(); next; next = todo.pop()) {
@@ -47,9 +46,10 @@ export function exploreWithPreemptions<Notes extends object>(
       const mayStop = !stays || (!isFull && touches(execution, last));
       const others = enabled.filter((actor) => actor !== last);
       if (mayStop && others.length > 0) {
-        const state = fingerprint(execution.fingerprint(), last, used);
-        if (seen.has(state)) return isFull;
-        seen.add(state);
+        const state = execution.state();
+        const place = `${state} ${last} ${used}`;
+        if (state !== null && seen.has(place)) return isFull;
+        seen.add(place);
         for (const actor of stays ? others : others.slice(1)) {
           todo.push({
             schedule: [...execution.schedule, actor],

@@ -1,5 +1,12 @@
 /** One variant on one fixture: every execution, judged. */
-import { buildKernel, type Cost, noCost, type ResolvedVariant, type Tracer } from '../core/index';
+import {
+  buildKernel,
+  type Cost,
+  type Kernel,
+  noCost,
+  type ResolvedVariant,
+  type Tracer,
+} from '../core/index';
 import {
   defaultBounds,
   type Execution,
@@ -117,11 +124,11 @@ export function begin(
 
 /** Tells the watch when a function that `shows` names is entered. */
 function tellEntered(shows: readonly string[]): Tracer {
-  return {
+  return Object.freeze({
     functions: new Set(shows),
-    enter: (k, name) => k.m.watch?.({ kind: 'enter', task: k.task, name }),
+    enter: (k: Kernel, name: string) => k.m.watch?.({ kind: 'enter', task: k.task, name }),
     leave: () => {},
-  };
+  });
 }
 
 const EINVAL = -22;

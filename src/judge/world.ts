@@ -105,7 +105,17 @@ export const isKernelBusy = (m: Machine, than: Task): boolean =>
 const swapEntriesOf = (m: Machine, page: Pfn): number =>
   m.pages.flags[page]! & PG_swapcache ? (m.swap.map[m.pages.private[page]! - 1] ?? 1) - 1 : 0;
 
-export const isOnSwapElsewhere = (m: Machine, page: Pfn): boolean => swapEntriesOf(m, page) > 0;
+/** An entry at another address than (mm, va) names the swap slot of the frame; its counts run ahead of the entries. */
+export function isOnSwapElsewhere(m: Machine, page: Pfn, mm: Mm, va: number): boolean {
+  if (swapEntriesOf(m, page) === 0) return false;
+  const slot = m.pages.private[page]! - 1;
+  const isElsewhere = (leaf: Leaf): boolean =>
+    (leaf.mm !== mm || leaf.va !== va) && !presentLeaf(leaf) && isSwapTo(leaf.entry, slot);
+  return m.mms.some((one) => leavesOf(m, one).some(isElsewhere));
+}
+
+const isSwapTo = (entry: Pte, slot: number): boolean =>
+  !e.is_migration_entry(entry) && e.swp_type(entry) === e.SwapType.swap && e.swp_offset(entry) === slot;
 
 /** More than one leaf or swap entry refers to the frame, as far as its counts say: a split changes them in steps. */
 export function isSharedFrame(m: Machine, page: Pfn): boolean {

@@ -65,7 +65,7 @@ export function compile(fixture: Fixture, options: CompileOptions = {}): Workloa
   const scaled = (items: readonly Item[]): Item[] => items.map((item) => scaledItem(item, scalings));
   const placed = (steps: Fixture['start']): ActorStep[] =>
     steps.map(({ actor, step }) => ({ actor, step: scaledItem(step, scalings) }));
-  return {
+  const workload: Workload = {
     fixture,
     config: { ...defaultConfig, entries, softDirty: softdirty, nodes, thp },
     actors: actorsOf(fixture),
@@ -80,6 +80,16 @@ export function compile(fixture: Fixture, options: CompileOptions = {}): Workloa
     finally: placed(fixture.finally),
     semaphores: semaphoresOf(fixture),
   };
+  freeze(workload);
+  return workload;
+}
+
+/** Nothing of a workload ever changes, so who keeps the state of a run need not look into it. */
+function freeze(value: unknown): void {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
+  Object.freeze(value);
+  const parts = value instanceof Map ? value.values() : Object.values(value);
+  for (const part of parts) freeze(part);
 }
 
 /** Huge pages as small as this still have pages at both ends and some between. */
@@ -92,8 +102,7 @@ function entriesFor(fixture: Fixture): number {
   const serves = (items: readonly Item[]): boolean =>
     [...stepsOf(items)].some(({ verb }) => verb === 'uffd_serve');
   const racing = [...fixture.tasks.values()].filter((items) => items.length > 0 && !serves(items)).length > 1;
-  const huge = fixture.memory.some((region) => region.thp === true);
-  return racing && huge ? Math.max(ENOUGH, leastEntries(fixture)) : FULL;
+  return racing ? Math.max(ENOUGH, leastEntries(fixture)) : FULL;
 }
 
 /** The fewest entries per page table that compile() accepts. */

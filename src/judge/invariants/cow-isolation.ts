@@ -17,7 +17,7 @@ export default invariant({
     const others = mappersOf(m, h.page).filter((o) => o.mm !== h.mm || o.va !== page);
     const other = others.find((o) => o.mm !== h.mm) ?? others[0];
     if (!other)
-      return isOnSwapElsewhere(m, h.page)
+      return isOnSwapElsewhere(m, h.page, h.mm, page)
         ? 'a store landed in a page that is shared with a swapped-out mapping'
         : null;
     return `a store by ${h.mm.name} landed in a page that ${other.mm === h.mm ? 'is mapped twice' : `${other.mm.name} maps, too`}`;

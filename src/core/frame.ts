@@ -1,0 +1,181 @@
+/**
+ * Generators that can be copied. A build step (compare/resumable.ts) turns each `function*` of the kernel into a
+ * function that returns a Frame: its body as a state machine, its variables within reach. So a search can save where
+ * every actor stands and come back to it, and one step costs the same however deep the call chain is.
+ */
+import { Done, type Run, type Step } from './run';
+
+/** What a body says when it lets go of the CPU; the numbers are known to compare/resumable.ts. */
+const Signal = { end: 0, pause: 1, enter: 2 } as const;
+type Signal = (typeof Signal)[keyof typeof Signal];
+
+type Body = (this: unknown, frame: Frame) => Signal;
+/** Appends the variables to a list or, told where they stand in it, takes them from there. */
+export type Locals = (list: unknown[], at?: number) => void;
+
+type Running = Frame | Iterator<Step, unknown, undefined>;
+
+/** The activation of one function. The outermost of a call chain runs those within. */
+export class Frame implements Iterator<Step, unknown, undefined> {
+  /** Where the body goes on. */
+  label = 0;
+  /** What the body hands out, or the frame that it enters. */
+  private value: unknown = undefined;
+  /** What it is handed in return. */
+  private received: unknown = undefined;
+  /** Of the outermost: those that it has entered, innermost last; null before it has begun. */
+  private chain: Running[] | null = null;
+
+  constructor(
+    private readonly self: unknown,
+    private readonly body: Body,
+    private readonly locals: Locals,
+    /** Which function this is, the same for all its calls. */
+    private readonly id: string,
+  ) {}
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  /** Called by bodies: what the last pause or entered frame came to. */
+  sent(): unknown {
+    return this.received;
+  }
+  /** Called by bodies: hands out a value. */
+  pause(value: unknown): Signal {
+    this.label++;
+    this.value = value;
+    return Signal.pause;
+  }
+  /**
+   * Called by bodies: runs another frame.
+   * @returns false where that needs no step and its result is there already
+   */
+  enter(run: Run<unknown>): boolean {
+    this.label++;
+    if (run instanceof Done) {
+      this.received = run.result.value;
+      return false;
+    }
+    this.value = run;
+    return true;
+  }
+  /** Called by bodies: returns. */
+  end(value?: unknown): Signal {
+    this.value = value;
+    return Signal.end;
+  }
+
+  /** Runs to the next step. */
+  next(): IteratorResult<Step, unknown> {
+    const chain = (this.chain ??= [this]);
+    for (;;) {
+      const top = chain[chain.length - 1];
+      if (top === undefined) return { done: true, value: undefined };
+      if (!(top instanceof Frame)) {
+        const { done, value } = top.next();
+        if (!done) return { done: false, value };
+        if (!this.leave(chain, value)) return { done: true, value };
+        continue;
+      }
+      const signal = top.body.call(top.self, top);
+      const { value } = top;
+      if (signal === Signal.pause) return { done: false, value: value as Step };
+      if (signal === Signal.enter) {
+        chain.push(value instanceof Frame ? value : (value as Run<unknown>)[Symbol.iterator]());
+      } else if (!this.leave(chain, value)) return { done: true, value };
+    }
+  }
+
+  /** Ends the innermost frame. @returns false where it was the last */
+  private leave(chain: Running[], result: unknown): boolean {
+    chain.pop();
+    const caller = chain[chain.length - 1];
+    if (caller === undefined) return false;
+    (caller as Frame).received = result;
+    return true;
+  }
+
+  /**
+   * All that has to be kept to come back here: what was entered, and where each of them stands.
+   * @returns null where a generator is among them that was not compiled and so cannot be copied
+   */
+  save(): SavedFrames | null {
+    const chain = this.chain ?? [this];
+    const frames: Frame[] = [];
+    const starts: number[] = [];
+    const state: unknown[] = [this.chain !== null];
+    for (const frame of chain) {
+      if (!(frame instanceof Frame)) return null;
+      frames.push(frame);
+      starts.push(state.length);
+      state.push(frame.id, frame.label, frame.received);
+      frame.locals(state);
+    }
+    return { frames, starts, state };
+  }
+  restore({ frames, starts, state }: SavedFrames): void {
+    this.chain = state[0] === true ? [...frames] : null;
+    for (let i = 0; i < frames.length; i++) frames[i]!.moveTo(state, starts[i]!);
+  }
+  private moveTo(state: unknown[], at: number): void {
+    this.label = state[at + 1] as number;
+    this.received = state[at + 2];
+    this.locals(state, at + 3);
+  }
+}
+
+export interface SavedFrames {
+  /** Outermost first. */
+  readonly frames: readonly Frame[];
+  /** By frame: where it begins in `state`. */
+  readonly starts: readonly number[];
+  /** Of each frame its id, label, received value and variables: equal where the future is. */
+  readonly state: unknown[];
+}
+
+// What compiled functions call, under the names that compare/resumable.ts writes.
+
+/** Whether calls give the engine's generators instead of frames. */
+export const __native = { on: false };
+
+/** Runs something with generators as they are written: slower, but the stack of an error tells who called whom. */
+export function natively<T>(run: () => T): T {
+  const before = __native.on;
+  __native.on = true;
+  try {
+    return run();
+  } finally {
+    __native.on = before;
+  }
+}
+
+/** Makes the frame of a call. */
+export const __frame = (self: unknown, body: Body, locals: Locals, id: string): Frame =>
+  new Frame(self, body, locals, id);
+/** What a loop goes through: an array, because a position in an array can be copied. */
+export const __list = (items: Iterable<unknown>): readonly unknown[] =>
+  Array.isArray(items) ? items : Array.from(items);
+/** `[...a, ...b]`. */
+export const __spreadArray = (to: unknown[], from: Iterable<unknown>, _pack?: boolean): unknown[] => {
+  for (const item of from) to.push(item);
+  return to;
+};
+export const __assign = Object.assign;
+/** `{ a, ...rest }`. */
+export function __rest(from: Record<string, unknown>, names: readonly string[]): Record<string, unknown> {
+  const rest = { ...from };
+  for (const name of names) delete rest[name];
+  return rest;
+}
+
+/** All that compiled functions need in scope. */
+export const runtime: Readonly<Record<string, unknown>> = {
+  __native,
+  __frame,
+  __list,
+  __spreadArray,
+  __assign,
+  __rest,
+};

@@ -1,0 +1,178 @@
+/**
+ * All that some roots reach, kept so that it can be put back in place: after restore() every object that was there
+ * holds what it held, under the same identity, so that whoever refers to it need not be told. Plain data and class
+ * instances; functions, kernels and frames are left alone, and what is frozen never changes.
+ */
+import { Frame } from './frame';
+import { type Shape, shapeOf } from './shape';
+import { Steps } from './steps';
+
+type Content = readonly unknown[] | Int32Array | Float64Array;
+
+export class Memento {
+  private readonly walk = new Walk(true);
+  /** Equal for equal states: the same values in the same places, whatever the identities. 53 bits. */
+  readonly hash: number;
+
+  /** @param roots is a list of its own, whose order counts */
+  constructor(roots: readonly unknown[]) {
+    this.hash = this.walk.from(roots);
+  }
+
+  restore(): void {
+    const { objects, contents, shapes } = this.walk;
+    for (let i = 0; i < objects.length; i++) putBack(objects[i]!, contents[i]!, shapes[i]!);
+  }
+}
+
+/** The hash of a memento that nobody needs. */
+export const stateHash = (roots: readonly unknown[]): number => new Walk(false).from(roots);
+
+/** From object to object: first what belongs to the state, which makes the hash, then what is merely kept. */
+class Walk {
+  readonly objects: object[] = [];
+  /** By position in `objects`: what it held, and how to write its fields where it has some. */
+  readonly contents: Content[] = [];
+  readonly shapes: (Shape | null)[] = [];
+  private a = 0x811c9dc5;
+  private b = 0x9e3779b9;
+  private readonly numbers = new Map<object, number>();
+  private readonly todo: object[] = [];
+  private readonly rest: unknown[] = [];
+
+  /** @param keeps whether contents are kept, too */
+  constructor(private readonly keeps: boolean) {}
+
+  /** @returns the hash */
+  from(roots: readonly unknown[]): number {
+    this.array(roots);
+    this.goOn();
+    const hash = (this.a >>> 0) * 2 ** 21 + (this.b >>> 11);
+    if (!this.keeps) return hash;
+    for (let i = 0; i < this.rest.length; i++) {
+      this.value(this.rest[i]);
+      this.goOn();
+    }
+    return hash;
+  }
+
+  private goOn(): void {
+    for (let object = this.todo.pop(); object; object = this.todo.pop()) this.visit(object);
+  }
+
+  private word(n: number): void {
+    this.a = Math.imul(this.a ^ n, 0x01000193);
+    this.b = (Math.imul(this.b ^ (n + (this.b >>> 15)), 0x85ebca6b) + 0x27d4eb2f) | 0;
+  }
+  private number(n: number): void {
+    const low = n | 0;
+    this.word(low);
+    if (low !== n) this.word((n / 0x100000000) | 0);
+  }
+
+  private value(v: unknown): void {
+    if (typeof v === 'number') this.number(v);
+    else if (typeof v === 'object' && v !== null) this.object(v);
+    else if (typeof v === 'string') this.word(numberOf(v));
+    // What a function closes over is in frames, and where it stands tells which one it is.
+    else if (typeof v === 'function') this.word(5);
+    else this.word(v === true ? 1 : v === false ? 2 : 3);
+  }
+
+  private object(v: object): void {
+    const known = this.numbers.get(v);
+    if (known !== undefined) return this.word(known);
+    const number = this.numbers.size + 4;
+    this.numbers.set(v, number);
+    this.word(number);
+    if (!(v instanceof Steps || v instanceof Frame || Object.isFrozen(v))) this.todo.push(v);
+  }
+
+  private visit(object: object): void {
+    if (Array.isArray(object)) {
+      this.array(object);
+      if (this.keeps) this.keep(object, object.slice(), null);
+    } else if (ArrayBuffer.isView(object)) {
+      this.column(object as Int32Array);
+      if (this.keeps) this.keep(object, (object as Int32Array).slice(), null);
+    } else if (object instanceof Map) {
+      const content = object.size === 0 ? NOTHING : flat(object);
+      this.array(content);
+      if (this.keeps) this.keep(object, content, null);
+    } else if (object instanceof Set) {
+      const content = object.size === 0 ? NOTHING : [...object];
+      this.array(content);
+      if (this.keeps) this.keep(object, content, null);
+    } else this.fields(object);
+  }
+
+  private fields(object: object): void {
+    const shape = shapeOf(object);
+    if (shape === null) return;
+    const content = shape.read(object);
+    for (let i = 0; i < shape.ofState; i++) this.value(content[i]);
+    if (!this.keeps) return;
+    for (let i = shape.ofState; i < content.length; i++) this.rest.push(content[i]);
+    this.keep(object, content, shape);
+  }
+
+  private keep(object: object, content: Content, shape: Shape | null): void {
+    this.objects.push(object);
+    this.contents.push(content);
+    this.shapes.push(shape);
+  }
+
+  private array(items: readonly unknown[]): void {
+    this.word(items.length);
+    for (let i = 0; i < items.length; i++) this.value(items[i]);
+  }
+  /** A column may have grown: places that hold nothing do not count. */
+  private column(items: Int32Array | Float64Array): void {
+    for (let i = 0; i < items.length; i++) {
+      if (items[i] === 0) continue;
+      this.word(i);
+      this.number(items[i]!);
+    }
+  }
+}
+
+const NOTHING: readonly unknown[] = [];
+const texts = new Map<string, number>();
+/** A number for a text, far from those of objects. */
+function numberOf(text: string): number {
+  let number = texts.get(text);
+  if (number === undefined) texts.set(text, (number = 0x40000000 + texts.size));
+  return number;
+}
+
+function flat(map: ReadonlyMap<unknown, unknown>): unknown[] {
+  const items: unknown[] = [];
+  for (const [key, value] of map) items.push(key, value);
+  return items;
+}
+
+function putBack(object: object, content: Content, shape: Shape | null): void {
+  if (shape !== null) putBackFields(object, content as readonly unknown[], shape);
+  else if (ArrayBuffer.isView(object)) (object as Int32Array).set(content as Int32Array);
+  else if (Array.isArray(object)) putBackArray(object, content);
+  else if (object instanceof Map) {
+    object.clear();
+    for (let i = 0; i < content.length; i += 2) object.set(content[i], content[i + 1]);
+  } else putBackSet(object as Set<unknown>, content);
+}
+
+function putBackArray(array: unknown[], content: Content): void {
+  if (array.length !== content.length) array.length = content.length;
+  for (let i = 0; i < content.length; i++) array[i] = content[i];
+}
+function putBackSet(set: Set<unknown>, content: Content): void {
+  set.clear();
+  for (let i = 0; i < content.length; i++) set.add(content[i]);
+}
+function putBackFields(object: object, content: readonly unknown[], shape: Shape): void {
+  shape.write(object, content);
+  if (object.constructor !== Object) return;
+  // A field that came later: fields come in the order in which they were added.
+  const keys = Object.keys(object);
+  for (let i = content.length; i < keys.length; i++) delete (object as Record<string, unknown>)[keys[i]!];
+}
