@@ -1,4 +1,5 @@
 /** `faultline conform --witnesses`: the witnesses of variants on a real kernel. */
+import { InputError } from '../compare/input';
 import { loadFixtures, loadVariants } from '../compare/load';
 import { variantFor } from '../conform/agree';
 import type { KernelRun } from '../conform/observation';
@@ -21,9 +22,12 @@ export async function runWitnessReplay(
   signal: AbortSignal,
 ): Promise<number> {
   const { runWitnesses } = require('../conform/witnesses') as typeof import('../conform/witnesses');
+  const variants = loadVariants(options.witnesses ?? []).map(({ variant }) => variant);
+  const broken = variants.find(({ meta }) => !meta.builds);
+  if (broken) throw new InputError('input', `${broken.meta.id} does not build: it has no witnesses`);
   const result = await runWitnesses({
     fixtures: loadFixtures(options.fixture ?? []).map(({ fixture }) => fixture),
-    variants: loadVariants(options.witnesses ?? []).map(({ variant }) => variant),
+    variants,
     limits,
     run,
     ownOf(release) {

@@ -5,7 +5,7 @@ import { compareRuns, type Difference, differencesOf, skipsOf } from './agreemen
 import { courseStart } from './course';
 import { explain } from './explained';
 import { runModel } from './model_run';
-import type { How, KernelFeatures, ObservedRun } from './observation';
+import type { How, KernelFeatures, Observation, ObservedRun } from './observation';
 import { followTurns } from './turn_order';
 import { fullSize, type Witness } from './witness_plan';
 
@@ -112,8 +112,10 @@ function unableOf(real: ObservedRun, skips: ReadonlyMap<number, string>): string
   const [reason] = skips.values();
   if (reason !== undefined) return reason;
   if (real.end.kind === 'skipped') return real.end.reason;
-  const last = real.steps[real.observations.at(-1)?.step ?? -1];
-  if (real.end.kind === 'stopped' && last?.part === 'start') return `"${last.text}" did not come to its end`;
+  // Only what other programs do to a thread of the kernel keeps a step of the start from its end.
+  const isStart = ({ step }: Observation): boolean => real.steps[step]?.part === 'start';
+  const stuck = real.observations.find((one) => isStart(one) && one.how !== 'ended');
+  if (stuck) return `"${stuck.actor}: ${real.steps[stuck.step]!.text}" did not come to its end`;
   return real.end.kind === 'stopped' && !real.end.reason.includes('neither ends') ? real.end.reason : null;
 }
 

@@ -32,18 +32,22 @@ export interface Planned {
 const ENTRIES = 512;
 export const fullSize = (fixture: Fixture): Workload => compile(fixture, { entries: ENTRIES });
 
+export interface Plans {
+  readonly planned: readonly Planned[];
+  /** The search for witnesses was not stopped by its bound. */
+  readonly isComplete: boolean;
+}
+
 /** All that a variant breaks in a fixture; what is only spurious is left out, as it breaks no proposal. */
-export function planWitnesses(
-  fixture: Fixture,
-  variant: ResolvedVariant,
-  bounds?: ExploreOptions,
-): Planned[] {
+export function planWitnesses(fixture: Fixture, variant: ResolvedVariant, bounds?: ExploreOptions): Plans {
   const workload = compile(fixture);
   const verdict = judge(workload, variant, bounds);
   const broken = 'broken' in verdict ? verdict.broken.filter((one) => one.class !== 'spurious') : [];
-  if (broken.length === 0) return [];
+  const isComplete = 'explored' in verdict ? verdict.explored.complete : true;
+  if (broken.length === 0) return { planned: [], isComplete };
   const planner = new Planner(workload, variant, new Set(broken.map(({ invariant }) => invariant)));
-  return broken.map((one) => ({ witness: witnessOf(fixture, one), plan: planner.plan(one) }));
+  const planned = broken.map((one) => ({ witness: witnessOf(fixture, one), plan: planner.plan(one) }));
+  return { planned, isComplete };
 }
 
 const witnessOf = (

@@ -1,7 +1,6 @@
 /** The witnesses of a variant on a real kernel: in orders of turns that user space forces, or tried where it cannot. */
 import type { ResolvedVariant } from '../core/index';
 import type { Fixture } from '../workload/index';
-import { variantFor } from './agree';
 import type { KernelRun, ObservedRun } from './observation';
 import { type Job, type JobOptions, jobOf } from './steps';
 import { type Judgement, judgeWitness } from './witness_judgement';
@@ -23,6 +22,8 @@ export interface WitnessRun {
   readonly machine: string;
   readonly own: string;
   readonly results: readonly WitnessResult[];
+  /** `fixture variant` of searches that were stopped by their bound: there may be more witnesses. */
+  readonly cutShort: readonly string[];
   readonly garbage: readonly string[];
 }
 
@@ -49,7 +50,7 @@ interface Entry extends Planned {
 
 /** Null where no variant models the kernel. */
 export async function runWitnesses(options: WitnessOptions): Promise<WitnessRun | null> {
-  const entries = planAll(options);
+  const { entries, cutShort } = await planAll(options);
   const jobs = new Map(entries.flatMap(({ job }) => (job ? [[job.name, job]] : [])));
   const probe =
     jobs.size > 0 ? [...jobs.values()] : options.fixtures.slice(0, 1).map((f) => jobOf(fullSize(f)));
@@ -65,24 +66,28 @@ export async function runWitnesses(options: WitnessOptions): Promise<WitnessRun 
     results.push(await resultOf(entry, runs, kernel, own, options));
   }
   const { features, machine, garbage } = kernel;
-  return { release: features.release, machine, own: own.meta.id, results, garbage };
+  return { release: features.release, machine, own: own.meta.id, results, cutShort, garbage };
 }
 
-export { variantFor };
-
-function planAll({ fixtures, variants, limits, stopped, tell }: WitnessOptions): Entry[] {
+async function planAll({ fixtures, variants, limits, stopped, tell }: WitnessOptions): Promise<{
+  entries: Entry[];
+  cutShort: string[];
+}> {
   const entries: Entry[] = [];
+  const cutShort: string[] = [];
   const names = new Map<string, string>();
   for (const variant of variants) {
     for (const fixture of fixtures) {
-      if (stopped()) return entries;
+      // Otherwise nobody would hear of an interrupt.
+      await new Promise(setImmediate);
+      if (stopped()) return { entries, cutShort };
       tell(`${fixture.name} of ${variant.meta.id}`);
-      for (const planned of planWitnesses(fixture, variant)) {
-        entries.push(withJob(planned, fixture, variant, limits, names));
-      }
+      const { planned, isComplete } = planWitnesses(fixture, variant);
+      if (!isComplete) cutShort.push(`${fixture.name} ${variant.meta.id}`);
+      entries.push(...planned.map((one) => withJob(one, fixture, variant, limits, names)));
     }
   }
-  return entries;
+  return { entries, cutShort };
 }
 
 /** Witnesses of the same order share their job. */

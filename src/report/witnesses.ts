@@ -188,7 +188,7 @@ function asModel({ judged }: WitnessResult, { own }: WitnessRun): string {
   return `${own} ${breaks}; the kernel did what ${own} does${known}`;
 }
 
-function sumLines({ results, release }: WitnessRun, { width }: Screen): string[] {
+function sumLines({ results, release, cutShort }: WitnessRun, { width }: Screen): string[] {
   const counts = Object.entries(sums).flatMap(([end, text]) => {
     const count = results.filter((one) => endOf(one) === end).length;
     return count > 0 ? [`${count} ${text}`] : [];
@@ -199,11 +199,15 @@ function sumLines({ results, release }: WitnessRun, { width }: Screen): string[]
     results.length === 0
       ? 'Nothing is broken: there are no witnesses.'
       : `${results.length} witnesses on ${release}: ${counts.join('; ')}. In ${agree} of ${compared.length} forced orders the kernel did, turn by turn, what its variant does.`;
-  return wrap(text, width);
+  const cut =
+    cutShort.length === 0
+      ? ''
+      : ` The search was stopped by its bound in ${cutShort.length} fixtures, which may have more.`;
+  return wrap(text + cut, width);
 }
 
 export function renderWitnessesJson(run: WitnessRun): string {
-  const { release, machine, own, garbage } = run;
+  const { release, machine, own, cutShort, garbage } = run;
   const witnesses = run.results.map((result) => {
     const { variant, witness, plan, judged, tried } = result;
     return {
@@ -231,6 +235,7 @@ export function renderWitnessesJson(run: WitnessRun): string {
     kernel: { release, machine },
     own,
     witnesses,
+    cutShort,
     garbage,
   };
   return `${JSON.stringify(document, null, 2)}\n`;

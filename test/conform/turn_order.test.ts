@@ -2,7 +2,7 @@
 import { loadFixtures, loadVariants } from '../../src/compare/load';
 import { courseStart } from '../../src/conform/course';
 import { followSchedule, followTurns, searchTurns } from '../../src/conform/turn_order';
-import { type Plan, planWitnesses } from '../../src/conform/witness_plan';
+import { type Plan, type Planned, planWitnesses } from '../../src/conform/witness_plan';
 import type { ResolvedVariant } from '../../src/core/index';
 import { compile, type Fixture, parseFixture, type Workload } from '../../src/workload/index';
 
@@ -68,10 +68,10 @@ describe('the turns of an order in which nobody is stopped', () => {
   });
 });
 
-const plans = new Map<string, ReturnType<typeof planWitnesses>>();
-function planOf(name: string, id: string): ReturnType<typeof planWitnesses> {
+const plans = new Map<string, readonly Planned[]>();
+function planOf(name: string, id: string): readonly Planned[] {
   const key = `${name} ${id}`;
-  const known = plans.get(key) ?? planWitnesses(fixture(name), variant(id));
+  const known = plans.get(key) ?? planWitnesses(fixture(name), variant(id)).planned;
   plans.set(key, known);
   return known;
 }

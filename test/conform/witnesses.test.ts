@@ -35,7 +35,7 @@ describe('a kernel in the order of the witness of thp-whole for uffd-wp-2018', (
   const { fixture } = loadFixtures(['thp-whole'])[0]!;
   const proposal = variant('uffd-wp-2018');
   const own = variant('linux-6.18');
-  const [{ witness, plan }] = planWitnesses(fixture, proposal) as [Planned];
+  const [{ witness, plan }] = planWitnesses(fixture, proposal).planned as [Planned];
   const turns = plan.kind === 'turns' ? plan.turns : [];
   const runOf = (of: ResolvedVariant): ObservedRun => runModel(fullSize(fixture), of, { features, turns });
   const judged = (real: ObservedRun) =>
@@ -86,7 +86,7 @@ const endOf = (actor: string) => ({ actor, step: 4, reads: [], minorFaults: null
 test('a kernel that breaks the same, as the variant that models it does, shows it', () => {
   const { fixture } = loadFixtures(['unregister-while-waiting'])[0]!;
   const own = variant('linux-6.18');
-  const [{ witness, plan }] = planWitnesses(fixture, own) as [Planned];
+  const [{ witness, plan }] = planWitnesses(fixture, own).planned as [Planned];
   const turns = plan.kind === 'turns' ? plan.turns : [];
   const real = runModel(fullSize(fixture), own, { features, turns });
   const judged = judgeWitness(witness, real, { fixture, turns, variant: own, own, features });
@@ -212,10 +212,15 @@ test('the command forces an order and says what the kernel did', async () => {
   );
 }, 60_000);
 
-test('--witnesses and --runs exclude each other', async () => {
-  const { code, stderr } = await faultline(['conform', '--witnesses', 'uffd-wp-2018', '--runs', '1']);
-  expect({ code, stderr }).toEqual({
-    code: 64,
-    stderr: expect.stringContaining('--witnesses and --runs exclude each other'),
-  });
+test.each([
+  { words: '--witnesses uffd-wp-2018 --runs 1', code: 64, says: '--witnesses and --runs exclude each other' },
+  { words: '--witnesses no-such', code: 64, says: 'unknown variant "no-such"' },
+  {
+    words: '--witnesses mkwrite-reuse-as-posted --fixture thp-whole',
+    code: 65,
+    says: 'mkwrite-reuse-as-posted does not build',
+  },
+])('conform $words: $code', async ({ words, code, says }) => {
+  const ended = await faultline(['conform', ...words.split(' ')]);
+  expect(ended).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(says) });
 });
