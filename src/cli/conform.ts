@@ -105,6 +105,9 @@ function otherMode({ witnesses, runs }: ConformOptions): typeof import('./confor
   return null;
 }
 
+/** What a builder has added to the name of a running kernel says nothing to others. */
+export const nameOfLive = (release: string): string => release.replace(/-.*/, '');
+
 /** @param seed of random fixtures */
 export function recordFor(
   options: ConformOptions,
@@ -121,8 +124,7 @@ export function recordFor(
     ...without.map((verb) => `--without ${verb}`),
   ];
   const { recordFigures } = require('../conform/figures') as typeof import('../conform/figures');
-  // What a builder has added to the name of a running kernel says nothing to others.
-  const named = kernel === 'live' ? release.replace(/-.*/, '') : release;
+  const named = kernel === 'live' ? nameOfLive(release) : release;
   recordFigures(options.record, { kernel: named, variant, seed, command: words.join(' '), ...figures });
 }
 

@@ -6,7 +6,7 @@ import type { KernelRun } from '../conform/observation';
 import type { Job, JobOptions } from '../conform/steps';
 import type { Tried } from '../conform/witness_tries';
 import { isDisagreement, renderWitnesses, renderWitnessesJson } from '../report/witnesses';
-import type { ConformOptions } from './conform';
+import { type ConformOptions, nameOfLive } from './conform';
 import { exit } from './failure';
 import { writeOutput } from './output';
 import { type progressOn, screenOf, type Terminal } from './terminal';
@@ -25,7 +25,7 @@ export async function runWitnessReplay(
   const variants = loadVariants(options.witnesses ?? []).map(({ variant }) => variant);
   const broken = variants.find(({ meta }) => !meta.builds);
   if (broken) throw new InputError('input', `${broken.meta.id} does not build: it has no witnesses`);
-  const result = await runWitnesses({
+  const found = await runWitnesses({
     fixtures: loadFixtures(options.fixture ?? []).map(({ fixture }) => fixture),
     variants,
     limits,
@@ -49,10 +49,11 @@ export async function runWitnessReplay(
     tell: (text) => progress.show(text),
   });
   progress.clear();
-  if (!result) {
+  if (!found) {
     terminal.stdout.write('No variant models this kernel; --variant names one to compare with.\n');
     return exit.done;
   }
+  const result = options.kernel === 'live' ? { ...found, release: nameOfLive(found.release) } : found;
   const text =
     options.format === 'json'
       ? renderWitnessesJson(result)
