@@ -64,13 +64,16 @@ class ModelRun implements Stage {
   private clock = 0;
   private readonly manner: Manner;
 
+  private readonly workload: Workload;
+
   constructor(
-    private readonly workload: Workload,
+    given: Workload,
     variant: ResolvedVariant,
     private readonly options: ModelOptions,
   ) {
     const { softDirty, ksmFlag } = options.features;
-    workload.config.softDirty = softDirty;
+    const workload = { ...given, config: { ...given.config, softDirty } };
+    this.workload = workload;
     this.m = emptyMachine(workload);
     const { steps, ids } = listSteps(workload);
     this.listed = steps;
