@@ -6,7 +6,7 @@ import type { Cell } from '../compare/comparison';
 import { InputError, readInput } from '../compare/input';
 import { loadFixtures, loadVariants } from '../compare/load';
 import type { VariantMeta } from '../core/index';
-import { defaultBounds } from '../explore/explore';
+import { defaultBounds } from '../explore/bounds';
 import { type Mail, MailError, readMails } from '../mail/index';
 import { cellWord, verdictSentence } from '../report/words';
 import { variants } from '../variants/index';

@@ -4,7 +4,7 @@ import { compare, type CompareOptions as Judging } from '../compare/compare';
 import type { Cell, Comparison, Shard } from '../compare/comparison';
 import { InputError } from '../compare/input';
 import { type LoadedFixture, type LoadedVariant, loadFixtures, loadVariants } from '../compare/load';
-import { defaultBounds } from '../explore/explore';
+import { defaultBounds } from '../explore/bounds';
 import { cellWord } from '../report/words';
 import type { CommonOptions } from './arguments';
 import { detailsOn } from './details';

@@ -4,7 +4,7 @@ import { type LoadedFixture, type LoadedVariant, loadFixtures, loadVariants } fr
 import { agreement, outcomeOf, readDifferences, readObservations } from '../compare/observed';
 import { blaming } from '../compare/source_places';
 import { reproducerOf } from '../conform/reproducer';
-import { defaultBounds, type ExploreOptions } from '../explore/explore';
+import { defaultBounds, type ExploreOptions } from '../explore/bounds';
 import { parseToken, shortChecksum, showToken } from '../explore/schedule';
 import { invariants, judge } from '../judge/index';
 import type { Broken, Verdict } from '../judge/verdict';

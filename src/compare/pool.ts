@@ -3,7 +3,7 @@ import { extname, join } from 'node:path';
 import { isNativeError } from 'node:util/types';
 import { Worker } from 'node:worker_threads';
 import { ModelError } from '../core/assert';
-import type { ExploreOptions } from '../explore/explore';
+import type { ExploreOptions } from '../explore/bounds';
 import type { Verdict } from '../judge/verdict';
 import { FixtureError } from '../workload/fixture';
 import { InputError } from './input';

@@ -25,6 +25,9 @@ const KEPT = new Set([
   'found',
   'reached',
   'refused',
+  'refaults',
+  'refaultVpn',
+  'refaultStates',
 ]);
 
 // biome-ignore lint/complexity/noBannedTypes: it is what `constructor` is

@@ -22,11 +22,11 @@ export interface Task {
   done: boolean;
   /** In user mode, or asleep in handle_userfault() with nothing held: the counts of pages must add up. */
   inKernel: boolean;
-  /** Consecutive faults at one address without a committed access. */
+  /** Faults in a row at one page, without an access in between. Counts for whoever looks for rounds, not for the kernel. */
   refaults: number;
-  /** Of these, the last ones during which nobody else was in the kernel. */
-  refaultsAlone: number;
   refaultVpn: number;
+  /** Of a task that runs alone: hashes of the machine at these faults. */
+  readonly refaultStates: number[];
   /** Steps of the fixture that it has begun: where its program stands. */
   position: number;
   /** The address that it accesses, or accessed last. */
@@ -57,8 +57,8 @@ export function newTask(id: number, name: string, mm: Mm): Task {
     done: false,
     inKernel: false,
     refaults: 0,
-    refaultsAlone: 0,
     refaultVpn: -1,
+    refaultStates: [],
     position: 0,
     at: 0,
     stores: 0,

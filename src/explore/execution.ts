@@ -1,10 +1,12 @@
 /** One run of a workload, advanced one step at a time by whoever decides the schedule. */
 import {
   Frame,
+  type Happening,
   type Kernel,
   KernelBug,
   type Machine,
   Memento,
+  mainline,
   must,
   type SavedFrames,
   type Step,
@@ -12,6 +14,7 @@ import {
   type Task,
 } from '../core/index';
 import { type Actor, actorProgram, endOfRun, stepProgram, type Workload } from '../workload/index';
+import type { Footprint } from './footprint';
 import { fresh, type Start } from './start';
 
 type Program = Iterator<Step, unknown, undefined>;
@@ -25,28 +28,6 @@ interface Running {
   next: Step | null;
 }
 
-/** What one executed step touched, for the order of steps that do not commute. */
-export interface Footprint {
-  /** Objects, those of released locks last. */
-  readonly objects: number[];
-  /** Bit i: objects[i] was written. */
-  readonly writes: number;
-  readonly acquires: boolean;
-  /** From this position on, `objects` are released locks. */
-  readonly releasesFrom: number;
-}
-
-/** Of a step, the locks that it released on its way. */
-export const releasesOf = ({ objects, writes, releasesFrom }: Footprint): Footprint | null =>
-  objects.length === releasesFrom
-    ? null
-    : {
-        objects: objects.slice(releasesFrom),
-        writes: writes >> releasesFrom,
-        acquires: false,
-        releasesFrom: 0,
-      };
-
 /** A moment of an execution that it can come back to. */
 export interface Checkpoint {
   readonly state: Memento;
@@ -57,7 +38,19 @@ export interface Checkpoint {
   readonly steps: number;
   readonly preemptions: number;
   readonly checksum: number;
+  readonly spinning: readonly number[];
+  readonly rounds: readonly Round[];
 }
+
+/** A moment at which an actor was about to try an access again. */
+interface Round {
+  readonly state: number;
+  /** Steps before it. */
+  readonly steps: number;
+}
+
+/** Of generators that cannot be copied the state is not known; so many faults in a row count as a round. */
+const ROUND_UNSEEN = 16;
 
 export class Execution<Notes extends object> {
   readonly machine: Machine;
@@ -69,6 +62,14 @@ export class Execution<Notes extends object> {
   preemptions = 0;
   /** Of who touched what in which order: tells a replay that the model has changed since. */
   checksum = 0x811c9dc5;
+  /**
+   * Actors whose steps have led back to where they began: until somebody else steps, more of them change nothing, so
+   * they may not.
+   */
+  private spinning: readonly number[] = [];
+  /** Steps before the moment that the last step has led back to; null where it has led elsewhere. */
+  roundFrom: number | null = null;
+  private rounds: Round[] = [];
 
   constructor(private readonly start: Start<Notes>) {
     const { machine, notes } = fresh(start);
@@ -98,7 +99,8 @@ export class Execution<Notes extends object> {
   }
   canStep(position: number): boolean {
     const next = this.running[position]?.next;
-    return next !== null && next !== undefined && (next.ready === null || next.ready());
+    if (next === null || next === undefined || this.spinning.includes(position)) return false;
+    return next.ready === null || next.ready();
   }
 
   /** What the announced step of an actor touches; its releases are only known once it has run. */
@@ -122,7 +124,10 @@ export class Execution<Notes extends object> {
     this.schedule.push(position);
     this.checksum = fold(fold(this.checksum, position), announced.writes);
     for (const object of announced.objects) this.checksum = fold(this.checksum, object);
+    this.spinning = [];
+    this.roundFrom = null;
     advance(running);
+    this.lookForRound(running);
     if (released.length === 0) return announced;
     const releasesFrom = announced.objects.length;
     let { writes } = announced;
@@ -136,6 +141,21 @@ export class Execution<Notes extends object> {
       acquires: announced.acquires,
       releasesFrom,
     };
+  }
+
+  /** Where an actor is about to try an access again, after a fault, and all is as it was at such a moment before. */
+  private lookForRound({ next, task }: Running): void {
+    if (task.refaults === 0 || next === null || !retried.has(next.label)) return;
+    const state = this.state();
+    const steps = this.schedule.length;
+    const before =
+      state === null
+        ? task.refaults > ROUND_UNSEEN && { steps: steps - 1 }
+        : this.rounds.find((round) => round.state === state);
+    if (before) {
+      this.roundFrom = before.steps;
+      this.spinning = [...new Set(this.schedule.slice(before.steps))];
+    } else if (state !== null) this.rounds.push({ state, steps });
   }
 
   /** By actor; null where one is in a function that cannot be copied, a generator that was not compiled. */
@@ -163,14 +183,18 @@ export class Execution<Notes extends object> {
     const programs = this.programs();
     if (programs === null) return null;
     const ends = this.running.map(isAtEnd);
-    const { preemptions, checksum } = this;
+    const { preemptions, checksum, spinning } = this;
     const state = new Memento(this.roots(programs));
-    return { state, programs, ends, steps: this.schedule.length, preemptions, checksum };
+    const steps = this.schedule.length;
+    return { state, programs, ends, steps, preemptions, checksum, spinning, rounds: [...this.rounds] };
   }
 
   /** Back to a moment of this execution. */
-  restore({ state, programs, ends, steps, preemptions, checksum }: Checkpoint): void {
+  restore({ state, programs, ends, steps, preemptions, checksum, spinning, rounds }: Checkpoint): void {
     state.restore();
+    this.roundFrom = null;
+    this.spinning = spinning;
+    this.rounds = [...rounds];
     for (const [i, saved] of programs.entries()) {
       const running = this.running[i]!;
       (running.program as Frame).restore(saved);
@@ -186,12 +210,17 @@ export class Execution<Notes extends object> {
     return this.running.filter((r, i) => r.next !== null && !r.actor.daemon && !this.canStep(i));
   }
 
+  private whatHolds(task: Task): Happening {
+    const isSpinning = this.spinning.some((position) => this.running[position]!.task === task);
+    return isSpinning && task.refaults > 0
+      ? { kind: 'bug', task, bug: 'hang', text: mainline.refaultsForEver(task.at) }
+      : { kind: 'stuck', task, waitsFor: task.pending.waitsFor };
+  }
+
   /** When nobody can go on: the `finally` steps, then the exit of every process. */
   finish(): void {
     const { machine } = this;
-    for (const { task } of this.stuck()) {
-      machine.watch?.({ kind: 'stuck', task, waitsFor: task.pending.waitsFor });
-    }
+    for (const { task } of this.stuck()) machine.watch?.(this.whatHolds(task));
     machine.solo = true;
     const busy = new Set(this.running.filter((r) => r.next !== null && !r.actor.daemon).map((r) => r.task));
     for (const step of this.start.workload.finally) {
@@ -228,6 +257,7 @@ export class Execution<Notes extends object> {
   }
 }
 
+const retried = new Set(['load', 'store']);
 const isAtEnd = ({ next }: Running): boolean => next === null;
 
 /** Those whose steps are put in every order; a schedule names them by their positions here. */

@@ -3,30 +3,13 @@
  * reduction (Abdulla, Aronis, Jonsson, Sagonas: "Optimal Dynamic Partial Order Reduction", POPL 2014) with sleep
  * sets and with states that were seen before (seen.ts). One execution goes back to where it can go on otherwise.
  */
-import { type Checkpoint, Execution, type Footprint, releasesOf } from './execution';
+import { defaultBounds, type Explored, type ExploreOptions } from './bounds';
+import { type Checkpoint, Execution } from './execution';
+import { type Footprint, releasesOf } from './footprint';
 import { History, independent } from './history';
 import { addFuture, addStep, type Future, type Seen, stepsOf } from './seen';
 import type { Start } from './start';
 import { standIn, twinsOf } from './symmetry';
-
-export interface ExploreOptions {
-  /** Executions after which the search stops and says so. */
-  maxExecutions: number;
-  /** Steps of one execution after which the search stops and says so. */
-  maxSteps: number;
-}
-
-export const defaultBounds: ExploreOptions = { maxExecutions: 1_000, maxSteps: 1_000_000 };
-
-export interface Explored {
-  /** Runs from the start, to the end or to a state that was seen before. */
-  executions: number;
-  /** Distinct prefixes of schedules that were entered. */
-  states: number;
-  /** False: a bound was hit, `stoppedBy` says which. */
-  complete: boolean;
-  stoppedBy: string | null;
-}
 
 /** One choice along the current execution. */
 interface Choice {
@@ -58,7 +41,7 @@ type OnEnd<Notes extends object> = (execution: Execution<Notes>) => void;
 
 /**
  * @param onEnd is called with every execution when it has ended, or has come to a state that was seen before; it may
- *   read the machine and the notes
+ *   read the machine and the notes, which go on to change
  * @param prefix the steps that every execution begins with; the actors must be able to take them
  * @param touched learns what each actor touches after that
  */
@@ -170,6 +153,10 @@ class Search<Notes extends object> {
       }
       return 'end';
     }
+    if (execution.roundFrom !== null) {
+      this.tryAllFrom(execution.roundFrom - this.prefix.length);
+      return 'seen';
+    }
     const enabled = able.filter(
       (actor) => standIn(this.twins, (i) => (begun >> i) % 2 === 1, actor) === actor,
     );
@@ -195,6 +182,16 @@ class Search<Notes extends object> {
     });
     this.result.states++;
     return 'on';
+  }
+
+  /**
+   * The steps since then have led back to where they began. Whatever can follow can follow there, and what follows
+   * may have come before any of them.
+   */
+  private tryAllFrom(depth: number): void {
+    for (const { enabled, wanted } of this.path.slice(Math.max(depth, 0))) {
+      for (const actor of enabled) if (!wanted.includes(actor)) wanted.push(actor);
+    }
   }
 
   /**

@@ -17,6 +17,9 @@ const IGNORED = new Set([
   'found',
   'reached',
   'refused',
+  'refaults',
+  'refaultVpn',
+  'refaultStates',
 ]);
 
 class Hasher {

@@ -2,7 +2,7 @@
  * Which steps of one execution had to come in the order in which they came. Two steps are ordered when one actor took
  * both or when they touch an object that one of them writes; vector clocks carry that along.
  */
-import type { Footprint } from './execution';
+import type { Footprint } from './footprint';
 
 type Clock = Int32Array;
 

@@ -1,6 +1,8 @@
+export * from './bounds';
 export * from './describe';
 export * from './execution';
 export * from './explore';
+export * from './footprint';
 export * from './schedule';
 export type { Future } from './seen';
 export * from './start';

@@ -4,8 +4,8 @@
  * actor has read the same values in the same order since it began.
  */
 import { kindOf } from '../core/index';
+import type { Explored } from './bounds';
 import { Execution } from './execution';
-import type { Explored } from './explore';
 import { fingerprint } from './fingerprint';
 import type { Start } from './start';
 import { observedValue } from './value';

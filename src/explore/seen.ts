@@ -4,7 +4,7 @@
  * (Yang, Chen, Gopalakrishnan, Kirby: "Efficient Stateful Dynamic Partial Order Reduction", SPIN 2008.)
  */
 import { kindOf } from '../core/index';
-import type { Footprint } from './execution';
+import type { Footprint } from './footprint';
 
 interface Touched {
   write: boolean;

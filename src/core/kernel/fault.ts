@@ -19,6 +19,7 @@ import {
   VM_WRITE,
 } from '../flags';
 import type { Kernel, KRun } from '../kernel';
+import { stateHash } from '../memento';
 import type { Vma } from '../mm';
 import { load, store, type Translation } from '../mmu';
 import type { Signal } from '../task';
@@ -31,8 +32,6 @@ export interface PageFaultError {
   readonly user: boolean;
 }
 
-/** Faults in a row at one page, without an access in between, after which a run counts as endless. */
-const ENDLESS_REFAULTS = 16;
 const EFAULT_RESULT = -14 as const;
 
 /**
@@ -200,23 +199,25 @@ const isProtection = (raised: Translation): boolean => raised.kind === 'fault' &
 /** An access was done: what its task counted at this address is over. */
 function countAccess<T>(k: Kernel, result: T): T {
   k.task.refaults = 0;
-  k.task.refaultsAlone = 0;
   k.task.refaultVpn = -1;
   return result;
 }
 
 /**
- * Ends a run in which a thread faults at one page for ever. While others are in the kernel, it may be they for whom it
- * waits: such faults are counted apart, or a late one after many of them would look like the end of patience.
+ * Notes that a thread faults, perhaps at the same page again. Where it runs alone, a fault that finds the machine as an
+ * earlier one did will come for ever; beside others whoever drives the machine looks for such rounds.
  */
 function countRefault(k: Kernel, va: Vaddr): void {
-  const { task, m } = k;
+  const { task } = k;
   const vpn = vpnOf(va);
-  if (task.refaultVpn !== vpn) task.refaults = task.refaultsAlone = 0;
+  if (task.refaultVpn !== vpn) task.refaults = 0;
   task.refaultVpn = vpn;
-  const isAlone = !m.tasks.some((other) => other !== task && other.inKernel);
-  task.refaults++;
-  task.refaultsAlone = isAlone ? task.refaultsAlone + 1 : 0;
-  const endless = isAlone ? task.refaultsAlone : task.refaults;
-  if (endless > ENDLESS_REFAULTS) k.bug('hang', `refaults without end at ${hex(va)}`);
+  if (++task.refaults === 1) task.refaultStates.length = 0;
+  if (!k.m.solo || task.refaults === 1) return;
+  const state = stateHash([k.m]);
+  if (task.refaultStates.includes(state)) k.bug('hang', refaultsForEver(va));
+  task.refaultStates.push(state);
 }
+
+/** What is said of a thread that faults at one page for ever. */
+export const refaultsForEver = (va: number): string => `refaults without end at ${hex(va)}`;

@@ -1,0 +1,20 @@
+/** Where a search gives up, and what it came to. */
+
+export interface ExploreOptions {
+  /** Executions after which the search stops and says so. */
+  maxExecutions: number;
+  /** Steps of one execution after which the search stops and says so. */
+  maxSteps: number;
+}
+
+export const defaultBounds: ExploreOptions = { maxExecutions: 1_000, maxSteps: 1_000_000 };
+
+export interface Explored {
+  /** Runs from the start, to the end or to a state that was seen before. */
+  executions: number;
+  /** Distinct prefixes of schedules that were entered. */
+  states: number;
+  /** False: a bound was hit, `stoppedBy` says which. */
+  complete: boolean;
+  stoppedBy: string | null;
+}
