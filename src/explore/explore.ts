@@ -29,12 +29,14 @@ interface Choice {
   readonly state: number | null;
   /** Here and there along the path; from there the steps in between are taken again. */
   readonly checkpoint: Checkpoint | null;
+  /** A step from here was found to lead back to here: what was tried then has not shown all that can follow. */
+  isInRound: boolean;
   taken: number;
 }
 
 /** Steps after a change of actors at which two orders often meet. */
 const CATCHES_UP = 4;
-/** Steps between two checkpoints. A checkpoint costs as much as some steps. */
+/** Least number of steps between two checkpoints. A checkpoint costs as much as some steps. */
 const CHECKPOINT_EVERY = 8;
 
 type OnEnd<Notes extends object> = (execution: Execution<Notes>) => void;
@@ -178,6 +180,7 @@ class Search<Notes extends object> {
       future,
       state,
       checkpoint,
+      isInRound: false,
       taken,
     });
     this.result.states++;
@@ -189,8 +192,9 @@ class Search<Notes extends object> {
    * may have come before any of them.
    */
   private tryAllFrom(depth: number): void {
-    for (const { enabled, wanted } of this.path.slice(Math.max(depth, 0))) {
-      for (const actor of enabled) if (!wanted.includes(actor)) wanted.push(actor);
+    for (const choice of this.path.slice(Math.max(depth, 0))) {
+      choice.isInRound = true;
+      for (const actor of choice.enabled) if (!choice.wanted.includes(actor)) choice.wanted.push(actor);
     }
   }
 
@@ -203,12 +207,20 @@ class Search<Notes extends object> {
     const last = path.at(-1);
     if (!last) return false;
     if (last.tried.get(last.taken)!.writes !== 0) return true;
-    return path.slice(-CATCHES_UP).some(({ taken }) => taken !== last.taken);
+    for (let i = path.length - 2; i >= 0 && i >= path.length - CATCHES_UP; i--) {
+      if (path[i]!.taken !== last.taken) return true;
+    }
+    return false;
   }
 
+  /** The further in, the rarer: a run of many thousand steps would otherwise be kept a thousand times. */
   private isCheckpointDue(): boolean {
     const { path } = this;
-    return !path.slice(-CHECKPOINT_EVERY).some(({ checkpoint }) => checkpoint !== null);
+    const apart = Math.max(CHECKPOINT_EVERY, path.length >> 4);
+    for (let i = path.length - 1; i >= 0 && i >= path.length - apart; i--) {
+      if (path[i]!.checkpoint !== null) return false;
+    }
+    return true;
   }
 
   /** Actors whose next step was tried at an earlier choice, and nothing since depends on it. */
@@ -217,7 +229,8 @@ class Search<Notes extends object> {
     const parent = this.path.at(-1);
     if (!parent) return asleep;
     const step = parent.tried.get(parent.taken)!;
-    for (const [actor, footprint] of [...parent.asleep, ...parent.tried]) {
+    const explored = parent.isInRound ? parent.asleep : [...parent.asleep, ...parent.tried];
+    for (const [actor, footprint] of explored) {
       if (actor !== parent.taken && independent(footprint, step)) asleep.set(actor, footprint);
     }
     return asleep;
