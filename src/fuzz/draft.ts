@@ -84,3 +84,7 @@ export function mapSteps(
   );
   return { ...draft, start, tasks, finally: list(draft.finally) };
 }
+
+/** The same draft with another step in the place of one, counted as in allSteps(). */
+export const replaced = (draft: Draft, index: number, by: UserStep): Draft =>
+  mapSteps(draft, (step, at) => (at === index ? by : step));

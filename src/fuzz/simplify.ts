@@ -1,6 +1,7 @@
 /** Every way to make a draft a little smaller: each takes away one thing. */
-import { isHuge, type PlacedStep, type RegionSpec, type UserStep } from '../workload/index';
-import { allSteps, type Draft, mapSteps, placed, sizeOf } from './draft';
+import type { PlacedStep, RegionSpec, UserStep } from '../workload/index';
+import { allSteps, type Draft, mapSteps, placed, replaced, sizeOf } from './draft';
+import { fewerPages, within } from './simplify_pages';
 
 /** Smaller drafts, the boldest first. Not all of them are fixtures. */
 export function* smaller(draft: Draft): Generator<Draft> {
@@ -49,12 +50,6 @@ function moved(step: UserStep, from: string, to: RegionSpec): UserStep | null {
   return { ...step, on: on.whole ? { ...on, first: 0, last } : within(on, last) };
 }
 
-const within = (on: NonNullable<UserStep['on']>, last: number): NonNullable<UserStep['on']> => ({
-  ...on,
-  first: Math.min(on.first, last),
-  last: Math.min(on.last, last),
-});
-
 /** Steps that run in a fixed order need no schedule: into `start` or `finally`. */
 function* lessSchedule(draft: Draft): Generator<Draft> {
   for (const [actor, items] of draft.tasks) {
@@ -88,50 +83,6 @@ function inherited(draft: Draft, gone: string, heir: string): Draft {
   if (left) tasks.set(heir, [...(tasks.get(heir) ?? []), ...left]);
   return { ...draft, start: list(draft.start), tasks, finally: list(draft.finally) };
 }
-
-function* fewerPages(draft: Draft): Generator<Draft> {
-  for (const region of draft.memory) {
-    for (const bytes of smallerSizes(region)) {
-      const last = bytes / 4096 - 1;
-      const memory = draft.memory.map((one) =>
-        one === region ? { ...one, bytes, ...plainSmall(bytes) } : one,
-      );
-      const fit = (step: UserStep): UserStep => {
-        const { on } = step;
-        if (on?.region !== region.name) return step;
-        return { ...step, on: on.whole ? { ...on, last } : within(on, last) };
-      };
-      yield { ...mapSteps(draft, fit), memory };
-    }
-  }
-  for (const [i, { step }] of allSteps(draft).entries()) {
-    for (const on of smallerRanges(step)) yield replaced(draft, i, { ...step, on });
-  }
-}
-
-const plainSmall = (bytes: number): Partial<RegionSpec> => (bytes % (512 * 4096) === 0 ? {} : { thp: false });
-
-function smallerSizes(region: RegionSpec): number[] {
-  if (!isHuge(region)) return region.bytes > 4096 ? [4096, region.bytes - 4096] : [];
-  const least = [4096, 2 * 4096];
-  return region.bytes > 512 * 4096 ? [...least, 512 * 4096] : least;
-}
-
-function* smallerRanges({ on }: UserStep): Generator<NonNullable<UserStep['on']>> {
-  if (on === null) return;
-  const one = (page: number) => ({ ...on, first: page, last: page, whole: false });
-  if (on.first !== on.last || on.whole) {
-    if (on.last > on.first) yield one(on.first);
-    const half = Math.floor((on.first + on.last) / 2);
-    if (half > on.first) yield { ...on, last: half, whole: false };
-    if (on.last - on.first === 2) yield { ...on, last: on.last - 1, whole: false };
-  } else if (on.first > 0) {
-    yield one(0);
-  }
-}
-
-const replaced = (draft: Draft, index: number, by: UserStep): Draft =>
-  mapSteps(draft, (step, at) => (at === index ? by : step));
 
 function* plainerRegions(draft: Draft): Generator<Draft> {
   const plain: Partial<RegionSpec>[] = [

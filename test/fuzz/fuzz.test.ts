@@ -128,6 +128,25 @@ finally:
     }
   });
 
+  test.each([0, 1, 2])('tries a fixture without page %i, the pages behind it moved up', (gone) => {
+    const fixture = (size: number, pages: readonly string[]): string => `name: fuzz
+asks: Does it hold?
+source: test
+memory:
+  guest: { size: ${4 * size}KiB }
+start:
+${pages.map((page) => `  - a: write guest[${page}]\n`).join('')}`;
+    const pages = ['0..2', '0', '1', '2'];
+    const left = ['0..1', ...pages.slice(1).filter((page) => page !== `${gone}`)];
+    const moved = left.map((page) => (Number(page) > gone ? `${Number(page) - 1}` : page));
+    // Steps on the last page move to the one before.
+    const expected = gone === 2 ? ['0..1', '0', '1', '1'] : moved;
+    const tried = [...smaller(parseFixture(fixture(3, pages), 'fuzz.yaml'))].flatMap(
+      (draft) => fixtureOf(draft, heading) ?? [],
+    );
+    expect(tried.map(plain)).toContainEqual(plain(parseFixture(fixture(2, expected), 'fuzz.yaml')));
+  });
+
   test('stops when it is told to', async () => {
     const base = variant('uffd-wp-2018');
     const question = stillBreaks(base, 'cow-isolation');
