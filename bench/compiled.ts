@@ -13,3 +13,10 @@ export const variants = require(
 export const compare = require(
   join(distFolder, 'compare', 'index.js'),
 ) as typeof import('../src/compare/index');
+export const explore = require(
+  join(distFolder, 'explore', 'index.js'),
+) as typeof import('../src/explore/index');
+export const judge = require(join(distFolder, 'judge', 'index.js')) as typeof import('../src/judge/index');
+export const workload = require(
+  join(distFolder, 'workload', 'index.js'),
+) as typeof import('../src/workload/index');

@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { fixtureMemory, guestMemory, start } from './child';
 import { cells, comparison } from './comparison';
 import { type Measurement, showFigure } from './figure';
+import { growth } from './growth';
 import { protection, writeFault } from './guest';
 import { againstSpin } from './spin';
 
@@ -13,6 +14,7 @@ const measurements: readonly Measurement[] = [
   start,
   comparison,
   cells,
+  growth,
   fixtureMemory,
   againstSpin,
 ];
