@@ -65,6 +65,7 @@ export function followCall(h: Of<'call'>, notes: Notes): void {
   notes.calls.push(call);
   notes.faultedArmed.set(h.task.id, has(mayBeArmedOf(notes, h.mm.id), h.start));
   if (disarms.has(name) || givesUpWp(h)) remove(armedOf(notes, h.mm.id), call.start, call.end);
+  if (h.name === 'mremap') disarmTarget(notes, h);
   if (protects(h)) add(mayBeArmedOf(notes, h.mm.id), h.start, h.end);
   if (h.name === 'uffd_copy') allowAlso(notes, h.mm.id, h.start, h.args.content ?? 0);
   if (h.name === 'uffd_zeropage') allowAlso(notes, h.mm.id, h.start, 0);
@@ -191,6 +192,12 @@ function changeFile(
   }
 }
 
+/** What was mapped where something moves to is gone, and its protection with it. */
+function disarmTarget(notes: Notes, h: Of<'call'> | Of<'return'>): void {
+  const to = h.args.to ?? h.start;
+  remove(armedOf(notes, h.mm.id), to, to + (h.end - h.start));
+}
+
 /** What was stored, and what was armed, is at the new address now. */
 function move(notes: Notes, m: Machine, h: Of<'return'>, call: ActiveCall): void {
   const to = h.args.to ?? h.start;
@@ -214,6 +221,7 @@ function move(notes: Notes, m: Machine, h: Of<'return'>, call: ActiveCall): void
     for (const leaf of leavesOf(m, h.mm, to, end))
       if (!leaf.huge) tracked.stored.add(viewKey(h.mm.id, leaf.va));
   }
+  disarmTarget(notes, h);
   const mayBe = mayBeArmedOf(notes, h.mm.id);
   const moved = mayBe.list.filter((r) => r.start < h.end && r.end > h.start);
   remove(mayBe, h.start, h.end);

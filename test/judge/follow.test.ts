@@ -137,6 +137,14 @@ describe('what is armed', () => {
     expect(armed(told, mmOf(told, 'child'), at('guest'))).toBe(true);
   });
 
+  test('goes where something else is moved over it', () => {
+    const { at, runs } = ends(
+      `${one.replace(', mapped: false', '')}${registered}  - vcpu: write later\ntasks:\n  vcpu: [mremap later to guest]`,
+      'uffd-wp-bit',
+    );
+    expect(armed(runs[0]!, 0, at('guest'))).toBe(false);
+  });
+
   test('is what UFFDIO_COPY brought in write-protected', () => {
     const { at, runs } = ends(
       `${one}start:\n  - monitor: uffd_register guest missing wp\ntasks:\n  monitor: ["uffd_copy guest[0] = 1 wp"]`,
