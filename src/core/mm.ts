@@ -68,6 +68,8 @@ export interface UserfaultfdCtx {
   /** UFFDIO_API done. */
   ready: boolean;
   released: boolean;
+  /** f_count of its file: descriptors, and readers at work. The last one to go releases the context. */
+  f_count: number;
   mmap_changing: boolean;
   /** Not yet read. */
   fault_pending: UffdWait[];

@@ -54,7 +54,11 @@ export function observedValue(m: Machine, object: number): number {
     case 'pagevec':
       return fingerprint(m.tasks[id]?.lruPvec);
     case 'descriptors':
-      return fingerprint([...m.user.uffds].map(([name, ctx]) => [name, ctx.id]));
+      return fingerprint(
+        [...m.user.uffds].map(([name, { ctx, number }]) => [name, ctx.id, number]),
+        m.user.descriptors.map(({ ctx, mm, number }) => [ctx.id, mm.id, number]),
+        m.ctxs.map(({ f_count }) => f_count),
+      );
     case 'process':
     case 'semaphore':
       return m.semaphores[id] ?? 0;

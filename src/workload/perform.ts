@@ -19,6 +19,7 @@ import { type Act, actOf, call, contentOf, lengthOf, pagesOf, protectionBits, re
 import type { UserStep } from './fixture';
 import { uffdDeeds } from './perform_uffd';
 import { workDeeds } from './perform_work';
+import { closeAll } from './uffd_descriptors';
 import type { Region, Workload } from './workload';
 
 /** What a verb does. A number is the result of the system call, negative for an error. */
@@ -127,6 +128,7 @@ function* exit(act: Act): KRun<number> {
   const { k } = act;
   return yield* call(act, {}, function* () {
     yield* k.exit_mmap(k.task.mm);
+    yield* closeAll(act);
     return 0;
   });
 }

@@ -1,25 +1,33 @@
-/** The steps on a userfaultfd: descriptors by name, messages, and the ioctls that answer them. */
+/** The steps on a userfaultfd: messages, and the ioctls that answer them. */
 import {
-  descriptorsObject,
   flags,
   type KRun,
   mainline,
+  type Signal,
   type UffdMsg,
+  type UffdWait,
   type UserfaultfdCtx,
-  type UserState,
   userfaultfdObject,
   vaddr,
 } from '../core/index';
 import { type Act, call, lengthOf, namedContent } from './act';
-import { isRepeat, stepsOf, type UserStep } from './fixture';
 import type { Deed } from './perform';
-import type { Workload } from './workload';
+import {
+  changesDescriptors,
+  closeNamed,
+  DEFAULT,
+  fget,
+  fput,
+  type Held,
+  hold,
+  letGo,
+  nameForked,
+  nameNew,
+  openUffd,
+} from './uffd_descriptors';
 
 const EBADF = 9;
 const PAGE = 4096;
-/** Name of the descriptor that a fork message brings. */
-const FORKED = 'forked';
-const DEFAULT = 'uffd';
 
 const featureBits: Readonly<Record<string, number>> = {
   fork: mainline.UFFD_FEATURE_EVENT_FORK,
@@ -31,35 +39,6 @@ const featureBits: Readonly<Record<string, number>> = {
   wp_async: mainline.UFFD_FEATURE_WP_ASYNC,
 };
 
-const nameOf = (act: Act): string => act.step.uffd ?? DEFAULT;
-
-const mayChange = new WeakMap<Workload, boolean>();
-
-/** Whether actors open or close what others use. Where nobody does, a look at the table of descriptors is no step. */
-function changesDescriptors(workload: Workload): boolean {
-  const known = mayChange.get(workload);
-  if (known !== undefined) return known;
-  const opened = workload.start.some(
-    ({ step }) => !isRepeat(step) && step.uffd === null && ['uffd_open', 'uffd_register'].includes(step.verb),
-  );
-  const changing = ({ verb, uffd }: UserStep): boolean =>
-    uffd === FORKED || verb === 'uffd_open' || verb === 'uffd_close' || (verb === 'uffd_register' && !opened);
-  const changes = [...workload.tasks.values()].some((items) => [...stepsOf(items)].some(changing));
-  mayChange.set(workload, changes);
-  return changes;
-}
-
-function* onDescriptors<T>(act: Act, write: boolean, action: (uffds: UserState['uffds']) => T): KRun<T> {
-  const { k } = act;
-  const { uffds } = k.m.user;
-  if (!changesDescriptors(act.workload)) return action(uffds);
-  return yield* k.step(write ? 'change descriptors' : 'descriptor', descriptorsObject, write, () =>
-    action(uffds),
-  );
-}
-
-const openUffd = (act: Act): KRun<UserfaultfdCtx | undefined> =>
-  onDescriptors(act, false, (uffds) => uffds.get(nameOf(act)));
 const has = (act: Act, flag: string): boolean => act.step.flags.includes(flag);
 
 /** userfaultfd(2) and UFFDIO_API. */
@@ -68,7 +47,7 @@ function* open(act: Act, name: string, features: number): KRun<number> {
   const ctx = k.sys_userfaultfd();
   const result = yield* k.userfaultfd_api(ctx, features);
   // Others may use it from here on; before, the kernel would refuse them.
-  if (result === 0) yield* onDescriptors(act, true, (uffds) => uffds.set(name, ctx));
+  if (result === 0) yield* nameNew(act, name, ctx);
   return result;
 }
 
@@ -117,10 +96,8 @@ function* zeropage(act: Act, dontwake: boolean): KRun<number> {
 }
 
 function* close(act: Act): KRun<number> {
-  const { k } = act;
-  return yield* onUffd(act, {}, function* (ctx) {
-    yield* onDescriptors(act, true, (uffds) => uffds.delete(nameOf(act)));
-    yield* k.userfaultfd_release(ctx);
+  return yield* onUffd(act, {}, function* () {
+    yield* closeNamed(act);
     return 0;
   });
 }
@@ -130,15 +107,56 @@ function* received(act: Act, msg: UffdMsg): KRun<number> {
   const { user, ctxs } = act.k.m;
   user.lastMessage.set(act.k.task.id, msg);
   const child = ctxs[msg.len];
-  if (msg.event === 'fork' && child) yield* onDescriptors(act, true, (uffds) => uffds.set(FORKED, child));
+  if (msg.event === 'fork' && child) yield* nameForked(act, child);
   return 0;
 }
 
-/** read(2). Nothing is held while it waits, so the task does not count as in the kernel. */
-function* readMessage(act: Act): KRun<number> {
-  const ctx = yield* openUffd(act);
-  if (!ctx) return -EBADF;
-  return yield* received(act, yield* act.k.userfaultfd_read(ctx));
+/** The next message, by poll(2) and read(2). Nothing is held while it waits, so the task does not count as in the kernel. */
+function* readMessage(act: Act, held: Held): KRun<number> {
+  if (!changesDescriptors(act.workload))
+    return yield* received(act, yield* act.k.userfaultfd_read(held.descriptor.ctx));
+  for (;;) {
+    yield* poll(act, held);
+    const ctx = yield* fget(act, held);
+    if (!ctx) return -EBADF;
+    const msg = yield* act.k.userfaultfd_read_nonblock(ctx);
+    yield* fput(act, ctx);
+    if (typeof msg !== 'number') return yield* received(act, msg);
+    if (msg !== -flags.EAGAIN) return msg;
+  }
+}
+
+/** poll(2) sleeps on the file that it found, and when it is woken asks the one that the number stands for by then. */
+function* poll(act: Act, held: Held): KRun<void> {
+  const { k } = act;
+  const polled = yield* fget(act, held);
+  let known: readonly UffdWait[] = [];
+  for (let isReadable = polled === null; polled && !isReadable; ) {
+    known = yield* k.userfaultfd_poll(polled, known);
+    const now = yield* fget(act, held);
+    isReadable = now === null || now === polled;
+    if (now === null) break;
+    if (now !== polled) {
+      const object = userfaultfdObject(now.id);
+      isReadable = yield* k.step(
+        'poll userfaultfd',
+        object,
+        false,
+        () => now.fault_pending.length + now.events.length > 0,
+      );
+    }
+    yield* fput(act, now);
+  }
+  if (polled) yield* fput(act, polled);
+}
+
+/** Works with what the step names. */
+function* holding(act: Act, work: (held: Held) => KRun<number | Signal>): KRun<number | Signal> {
+  const held = yield* hold(act);
+  if (!held) return -EBADF;
+  const result = yield* work(held);
+  yield* letGo(act, held);
+  return result;
 }
 
 function* pollMessage(act: Act): KRun<number> {
@@ -148,40 +166,47 @@ function* pollMessage(act: Act): KRun<number> {
   return typeof msg === 'number' ? msg : yield* received(act, msg);
 }
 
-/** Answers messages for ever. */
-function* serve(act: Act): KRun<number> {
+/** Answers messages until there can be no more, or until it stumbles over what it looks at. */
+function* serve(act: Act, held: Held): KRun<number | Signal> {
   for (;;) {
-    const ctx = yield* openUffd(act);
-    if (!ctx) return -EBADF;
-    yield* readMessage(act);
-    yield* answer(act, ctx, act.k.m.user.lastMessage.get(act.k.task.id)!);
+    const result = yield* readMessage(act, held);
+    if (result < 0) return result;
+    const signal = yield* answer(act, held, act.k.m.user.lastMessage.get(act.k.task.id)!);
+    if (signal) return signal;
   }
 }
 
 /** One message. While the memory map changes, answers are refused and the message of the change has to be read first. */
-function* answer(act: Act, ctx: UserfaultfdCtx, msg: UffdMsg): KRun<void> {
+function* answer(act: Act, held: Held, msg: UffdMsg): KRun<Signal | null> {
   const { k } = act;
+  const { ctx } = held.descriptor;
   const unanswered = [msg];
   for (let next = unanswered.shift(); next; next = unanswered.shift()) {
-    if ((yield* answerOnce(act, next)) !== -flags.EAGAIN) continue;
+    const result = yield* answerOnce(act, next);
+    if (typeof result === 'string') return result;
+    if (result !== -flags.EAGAIN) continue;
     unanswered.unshift(next);
     const settled = (): boolean =>
       !ctx.mmap_changing || ctx.events.length > 0 || ctx.fault_pending.length > 0;
     yield* k.wait('try again', userfaultfdObject(ctx.id), settled, 'the memory map to settle', () => {});
     if (!ctx.mmap_changing) continue;
-    yield* readMessage(act);
+    if ((yield* readMessage(act, held)) < 0) continue;
     const other = k.m.user.lastMessage.get(k.task.id)!;
     if (other.event === 'pagefault') unanswered.push(other);
   }
+  return null;
 }
 
-function* answerOnce(act: Act, msg: UffdMsg): KRun<number> {
+function* answerOnce(act: Act, msg: UffdMsg): KRun<number | Signal> {
   if (msg.event !== 'pagefault') return 0;
   const page: Act = { ...act, start: msg.address, end: vaddr(msg.address + PAGE) };
   if ((msg.flags & mainline.UFFD_PAGEFAULT_FLAG_WP) === 0) {
     return act.step.word === 'zeropage' ? yield* zeropage(page, false) : yield* copy(page, false, false);
   }
-  if (act.step.word === 'snapshot') yield* act.k.user_load(msg.address);
+  if (act.step.word === 'snapshot') {
+    const loaded = yield* act.k.user_load(msg.address);
+    if (typeof loaded === 'string') return loaded;
+  }
   return yield* writeProtect(act.step.on ? act : page, false, false);
 }
 
@@ -200,7 +225,7 @@ export const uffdDeeds: Readonly<Record<string, Deed>> = {
   uffd_zeropage: (act) => zeropage(act, has(act, 'dontwake')),
   uffd_wake: (act) => onUffd(act, {}, (ctx) => act.k.userfaultfd_wake(ctx, act.start, lengthOf(act))),
   uffd_close: close,
-  uffd_wait: readMessage,
+  uffd_wait: (act) => holding(act, (held) => readMessage(act, held)),
   uffd_poll: pollMessage,
-  uffd_serve: serve,
+  uffd_serve: (act) => holding(act, (held) => serve(act, held)),
 };

@@ -2,26 +2,9 @@
 
 import { loadVariants } from '../../src/compare/load';
 import { runModel } from '../../src/conform/model_run';
-import type { KernelFeatures, PageRun } from '../../src/conform/observation';
+import type { PageRun } from '../../src/conform/observation';
 import { compile, parseFixture } from '../../src/workload/index';
-
-/** Of the kernel that was watched: 6.18.44, without soft-dirty and without swap. */
-const features: KernelFeatures = {
-  release: '6.18.44',
-  userfaultfd: true,
-  userfaultfdErrno: 0,
-  userfaultfdFeatures: 0,
-  softDirty: false,
-  pagemapScan: true,
-  kpageflags: true,
-  ksmFlag: true,
-  frames: true,
-  ksm: true,
-  swap: false,
-  nodes: 1,
-  fs: true,
-  thp: true,
-};
+import { features } from './sample';
 
 /** Errors as errno; `pages` as the runs of the region's view. */
 const mended = [

@@ -1,4 +1,5 @@
 /** Jobs and reports to test with. */
+import type { KernelFeatures } from '../../src/conform/observation';
 import { sumOf } from '../../src/conform/report_reader';
 import { type Job, jobOf } from '../../src/conform/steps';
 import { parseFixture } from '../../src/workload/parse';
@@ -41,3 +42,21 @@ export const turn = (op: number, more: object = {}): string =>
 
 export const jobEnd = (more: object = {}): string =>
   line({ k: 'jobend', through: true, waits: [['monitor', 4]], stuck: 0, ...more });
+
+/** Of the kernel that was watched: 6.18.44, without soft-dirty and without swap. */
+export const features: KernelFeatures = {
+  release: '6.18.44',
+  userfaultfd: true,
+  userfaultfdErrno: 0,
+  userfaultfdFeatures: 0,
+  softDirty: false,
+  pagemapScan: true,
+  kpageflags: true,
+  ksmFlag: true,
+  frames: true,
+  ksm: true,
+  swap: false,
+  nodes: 1,
+  fs: true,
+  thp: true,
+};

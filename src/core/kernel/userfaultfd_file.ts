@@ -1,12 +1,12 @@
 /**
  * fs/userfaultfd.c: opening, reading and closing a context.
  *
- * Left out: poll, descriptors and reference counts; a context exists until the run ends.
+ * Left out: reference counts of the context, which exists until the run ends; those of its file are f_count.
  */
 import { assert } from '../assert';
 import { EAGAIN, EINVAL } from '../flags';
 import type { Kernel, KRun } from '../kernel';
-import type { Mm, UffdMsg, UserfaultfdCtx } from '../mm';
+import type { Mm, UffdMsg, UffdWait, UserfaultfdCtx } from '../mm';
 import { uffdStateObject, userfaultfdObject } from '../objects';
 import { vaddr } from '../units';
 import { taskSize } from './mmap';
@@ -20,6 +20,7 @@ export function newUserfaultfdCtx(k: Kernel, mm: Mm, features: number, ready: bo
     features,
     ready,
     released: false,
+    f_count: 1,
     mmap_changing: false,
     fault_pending: [],
     fault: [],
@@ -68,6 +69,29 @@ export function* userfaultfd_read(k: Kernel, ctx: UserfaultfdCtx): KRun<UffdMsg>
     );
   }
   return msg;
+}
+
+/** What a reader would find. */
+const unread = (ctx: UserfaultfdCtx): UffdWait[] => [...ctx.fault_pending, ...ctx.events];
+
+/**
+ * fs/userfaultfd.c:userfaultfd_poll(), as poll(2) of one file sleeps on it. Faithful.
+ * Enters with nothing held but the file; returns so.
+ *
+ * @param known messages that have woken the caller before
+ */
+export function* userfaultfd_poll(
+  k: Kernel,
+  ctx: UserfaultfdCtx,
+  known: readonly UffdWait[],
+): KRun<readonly UffdWait[]> {
+  return yield* k.wait(
+    'poll userfaultfd',
+    userfaultfdObject(ctx.id),
+    () => unread(ctx).some((one) => !known.includes(one)),
+    `a message on userfaultfd ${ctx.id}`,
+    () => unread(ctx),
+  );
 }
 
 /**
