@@ -1,12 +1,11 @@
 /** What a kernel did with the fixtures, held against the variant that models it. */
 import type { ResolvedVariant } from '../core/index';
 import type { Workload } from '../workload/index';
-import { type Agreement, compareRuns, skipsOf } from './agreement';
 import { explain } from './explained';
-import { runModel } from './model_run';
 import type { KernelFeatures, KernelRun, ObservedRun } from './observation';
+import { compareInEveryOrder, type Ordered } from './orders';
 
-export interface Judged extends Agreement {
+export interface Judged extends Ordered {
   /** Why the first disagreement is none of the model; null where nobody knows. */
   readonly explained: string | null;
 }
@@ -50,8 +49,7 @@ export function judgeRun(
   variant: ResolvedVariant,
   features: KernelFeatures,
 ): Judged {
-  const model = runModel(workload, variant, { features, skips: skipsOf(run) });
-  const agreement = compareRuns(run, model);
+  const agreement = compareInEveryOrder(run, workload, variant, features);
   const explained = agreement.first ? explain(run, agreement.first.at, agreement.first.differences) : null;
   return { ...agreement, explained };
 }

@@ -141,13 +141,10 @@ function outcomeText({ outcome }: StepEnd): string {
 const readsText = (reads: readonly ValueRun[]): string =>
   reads.map(({ first, count, value, stride }) => `${first}: ${value}+${stride} x${count}`).join(', ');
 
-const messagesText = (messages: readonly Message[]): string =>
-  messages
-    .map(
-      ({ actor, event, flags, address, to, length, answer }) =>
-        `${actor} ${event} flags ${flags} 0x${address.toString(16)} to ${to} length ${length} answer ${answer ?? '-'}`,
-    )
-    .join('; ');
+export const messageText = ({ actor, event, flags, address, to, length, answer }: Message): string =>
+  `${actor} ${event} flags ${flags} 0x${address.toString(16)} to ${to} length ${length} answer ${answer ?? '-'}`;
+
+const messagesText = (messages: readonly Message[]): string => messages.map(messageText).join('; ');
 
 /** The agent does not look at processes that have exited: its last views of them stay. */
 const ofLiving = (real: readonly RegionView[], model: readonly RegionView[]): RegionView[] =>

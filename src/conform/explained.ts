@@ -22,39 +22,7 @@ const of =
 
 const verbOf = (run: ObservedRun, step: number): string => run.steps[step]?.text.replace(/ .*/, '') ?? '';
 
-/** Actors that wait for messages when the turn begins. */
-function readersBefore({ run, at }: Seen): string[] {
-  const readers = new Set<string>();
-  for (const { actor, step, how, ends } of run.observations.slice(0, at)) {
-    for (const end of ends) readers.delete(end.actor);
-    if (how === 'waits' && /^uffd_(serve|wait)$/.test(verbOf(run, step))) readers.add(actor);
-  }
-  return [...readers];
-}
-
-const endedInIt = ({ run, at }: Seen): number =>
-  new Set((run.observations[at]?.ends ?? []).map(({ actor }) => actor)).size;
-
 export const explanations: readonly Explanation[] = [
-  {
-    about: ['content', 'reads'],
-    why: 'which of the threads that are woken at once stores last is up to the scheduler',
-    holds: (seen) => of('concurrent-4-writers')(seen) || endedInIt(seen) > 1,
-  },
-  {
-    about: ['messages', 'turn', 'ends', 'result', 'uffd-wp', 'present', 'content', 'reads'],
-    why: 'which of the threads that read one userfaultfd gets a message, and answers it, is up to the scheduler',
-    holds: (seen) => readersBefore(seen).length > 1,
-  },
-  {
-    about: ['vmas', 'uffd-wp', 'present', 'ends', 'turn', 'result', 'messages'],
-    why: 'a userfaultfd that somebody reads is released when its reader lets go of it; in the model when it is closed',
-    holds: (seen) => {
-      const { run, at } = seen;
-      const closes = run.observations.slice(0, at + 1).some(({ step }) => verbOf(run, step) === 'uffd_close');
-      return closes && readersBefore(seen).length > 0;
-    },
-  },
   {
     about: ['soft-dirty'],
     why: 'a page that was dirty is made dirty again when it has moved, which on x86 sets soft-dirty (6.1 and later)',

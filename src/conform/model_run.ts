@@ -2,24 +2,27 @@
  * A fixture in the model, one step at a time in the order in which the agent performs it: what user space would see
  * after each step, as observations. conform/README.md has the order.
  */
-import {
-  buildKernel,
-  flags,
-  KernelBug,
-  type Machine,
-  must,
-  type ResolvedVariant,
-  type Step,
-} from '../core/index';
+import { buildKernel, KernelBug, type Machine, must, type ResolvedVariant, type Step } from '../core/index';
 import { emptyMachine, type Item, type UserStep, type Workload } from '../workload/index';
 import { mapRegion, perform } from '../workload/perform';
-import { machineLayers } from './model_lacks';
+import type { Choices } from './choices';
+import { below, machineLayers } from './model_lacks';
 import { look, type Manner } from './model_look';
 import { Pauses } from './model_pause';
+import { Scheduler, takeCpu } from './model_schedule';
 import { isPending, newSlot, type Slot } from './model_slot';
 import { followTurns, type Stage } from './model_turns';
 import { Watcher } from './model_watch';
-import type { How, KernelFeatures, Observation, ObservedRun, Outcome, RunEnd, StepEnd } from './observation';
+import type {
+  How,
+  KernelFeatures,
+  Message,
+  Observation,
+  ObservedRun,
+  Outcome,
+  RunEnd,
+  StepEnd,
+} from './observation';
 import { Ahead, unroll } from './rounds';
 import { type ListedStep, listSteps } from './steps';
 
@@ -30,6 +33,13 @@ export interface ModelOptions {
   readonly skips?: ReadonlyMap<number, string>;
   /** As in JobOptions. */
   readonly turns?: readonly string[];
+  /** Who goes on where several can; the first of them unless told. */
+  readonly choices?: Choices;
+  /** Who looks on, and may end the run by saying no. */
+  readonly witness?: {
+    saw(at: number, observation: Observation): boolean;
+    mayHear(at: number, actor: string, messages: readonly Message[]): boolean;
+  };
 }
 
 /** The run ended in the middle. */
@@ -45,10 +55,6 @@ export function runModel(workload: Workload, variant: ResolvedVariant, options: 
 
 const MAX_ADVANCES = 100_000;
 
-/** Nothing lies above the last region here; in a real process its stack does, so that there is a mapping, elsewhere. */
-const below = ({ verb }: UserStep, result: number): number =>
-  /^uffd_(un)?register$/.test(verb) && result === -flags.ENOMEM ? -flags.EINVAL : result;
-
 class ModelRun implements Stage {
   private readonly m: Machine;
   readonly slots: Slot[] = [];
@@ -59,6 +65,7 @@ class ModelRun implements Stage {
   private readonly listed: readonly ListedStep[];
   private readonly contents = new Map<number, number>();
   private readonly reported = new Map<number, { result: number; signal: string }>();
+  private readonly scheduler: Scheduler;
   private ends: StepEnd[] = [];
   private nextContent = 1;
   private clock = 0;
@@ -94,6 +101,7 @@ class ModelRun implements Stage {
       );
       this.slots.push(newSlot(actor, task, new Kernel(this.m, task)));
     }
+    this.scheduler = new Scheduler(this.slots, options.choices ?? null);
     this.m.watch = (happening) => this.watcher.watch(happening);
   }
 
@@ -190,22 +198,32 @@ class ModelRun implements Stage {
 
   /** Until nobody can go on. */
   settle(first: Slot): void {
+    this.scheduler.begin();
     let last = first;
     for (let count = 0; ; count++) {
-      const ready = this.slots.filter((slot) => isPending(slot) && (slot.waiting?.ready?.() ?? true));
-      if (ready.length === 0) return;
-      // Who runs goes on; of those who were woken the one that fell asleep last, as wait queues have it.
-      ready.sort((a, b) => b.asleepSince - a.asleepSince);
-      const next = ready.includes(last) ? last : ready[0]!;
+      const next = this.scheduler.next(last);
+      if (!next) return;
       if (count > MAX_ADVANCES)
         this.stop(first, 'spins', `${next.actor.name} neither ends its step nor waits`);
       this.advance(next);
+      this.hear(next);
       last = next;
     }
   }
 
+  private hear({ actor }: Slot): void {
+    const { witness } = this.options;
+    const { messages } = this.watcher;
+    if (messages.length === 0 || !witness) return;
+    if (!witness.mayHear(this.observations.length, actor.name, messages)) throw this.unlike();
+  }
+
+  private unlike(): Stopped {
+    return new Stopped({ kind: 'stopped', reason: 'the kernel did something else' });
+  }
+
   advance(slot: Slot): void {
-    this.takeCpu(slot);
+    takeCpu(slot);
     let result: IteratorResult<Step, unknown>;
     try {
       result = slot.program!.next();
@@ -220,16 +238,6 @@ class ModelRun implements Stage {
     slot.waiting = result.done ? null : result.value;
     slot.asleepSince = ++this.clock;
     if (result.done) this.finished(slot, result.value);
-  }
-
-  /** The agent keeps all actors on one CPU, and that has one pagevec. */
-  private takeCpu({ task }: Slot): void {
-    for (const other of this.m.tasks) {
-      if (other === task || other.lruPvec.length === 0) continue;
-      task.lruPvec.push(...other.lruPvec);
-      task.hasGathered = true;
-      other.lruPvec = [];
-    }
   }
 
   stop(slot: Slot, how: How, reason: string): never {
@@ -288,8 +296,11 @@ class ModelRun implements Stage {
     ends.sort((a, b) => order.indexOf(a.actor) - order.indexOf(b.actor));
     messages.sort((a, b) => order.indexOf(a.actor) - order.indexOf(b.actor));
     const memory = look(this.m, this.workload, this.manner);
-    this.observations.push({ actor: actor.name, step, how, ends, messages, memory, log: [], held });
+    const observation = { actor: actor.name, step, how, ends, messages, memory, log: [], held };
+    this.observations.push(observation);
     this.ends = [];
     this.watcher.messages = [];
+    const { witness } = this.options;
+    if (witness && !witness.saw(this.observations.length - 1, observation)) throw this.unlike();
   }
 }

@@ -1,0 +1,29 @@
+/** Where the scheduler may let one actor or another go on: what a run chose, and which run comes next. */
+
+interface Choice {
+  readonly of: number;
+  readonly chosen: number;
+}
+
+export class Choices {
+  private readonly made: Choice[] = [];
+
+  /** @param prefix what to choose first; after it, always what comes first */
+  constructor(private readonly prefix: readonly number[] = []) {}
+
+  /** @returns one of 0 .. of-1 */
+  choose(of: number): number {
+    if (of < 2) return 0;
+    const chosen = this.prefix[this.made.length] ?? 0;
+    this.made.push({ of, chosen });
+    return chosen;
+  }
+
+  /** The next run: the last choice that can be made otherwise is. Null where all runs have been. */
+  next(): Choices | null {
+    const at = this.made.findLastIndex(({ of, chosen }) => chosen + 1 < of);
+    if (at < 0) return null;
+    const before = this.made.slice(0, at).map(({ chosen }) => chosen);
+    return new Choices([...before, this.made[at]!.chosen + 1]);
+  }
+}

@@ -1,0 +1,49 @@
+/** Who goes on in the model's run, where more than one can. */
+import type { Choices } from './choices';
+import { isPending, type Slot } from './model_slot';
+
+export class Scheduler {
+  private before: readonly Slot[] = [];
+
+  /** @param choices always who comes first where there are none */
+  constructor(
+    private readonly slots: readonly Slot[],
+    private readonly choices: Choices | null,
+  ) {}
+
+  /** A turn begins; nobody is ready but the one whose turn it is. */
+  begin(): void {
+    this.before = [];
+  }
+
+  /**
+   * Who runs goes on, unless it sleeps, or has woken somebody: then the scheduler chooses.
+   * @returns null where nobody can go on
+   */
+  next(last: Slot): Slot | null {
+    const ready = this.ready();
+    if (ready.length === 0) return null;
+    const goesOn = ready.includes(last);
+    const wokeNobody = ready.every((slot) => slot === last || this.before.includes(slot));
+    this.before = ready;
+    if (goesOn && wokeNobody) return last;
+    const inOrder = goesOn ? [last, ...ready.filter((slot) => slot !== last)] : ready;
+    return inOrder[this.choices?.choose(inOrder.length) ?? 0]!;
+  }
+
+  /** Of those who were woken the one that fell asleep last comes first, as wait queues have it. */
+  private ready(): Slot[] {
+    const ready = this.slots.filter((slot) => isPending(slot) && (slot.waiting?.ready?.() ?? true));
+    return ready.sort((a, b) => b.asleepSince - a.asleepSince);
+  }
+}
+
+/** The agent keeps all actors on one CPU, and that has one pagevec. */
+export function takeCpu({ task, k }: Slot): void {
+  for (const other of k.m.tasks) {
+    if (other === task || other.lruPvec.length === 0) continue;
+    task.lruPvec.push(...other.lruPvec);
+    task.hasGathered = true;
+    other.lruPvec = [];
+  }
+}

@@ -1,0 +1,69 @@
+/** A kernel's run is held against the model in every order in which the scheduler can let the woken go on, and no other. */
+import { loadVariants } from '../../src/compare/load';
+import { Choices } from '../../src/conform/choices';
+import { runModel } from '../../src/conform/model_run';
+import type { ObservedRun } from '../../src/conform/observation';
+import { compareInEveryOrder } from '../../src/conform/orders';
+import { compile, parseFixture } from '../../src/workload/index';
+import { features } from './sample';
+
+const { variant } = loadVariants(['linux-6.18'])[0]!;
+
+/** Two threads wait for one page and both store to it. */
+const text = `name: woken
+asks: Which of those who are woken at once stores last?
+source: conform
+memory:
+  guest: { size: 4KiB }
+start:
+  - a: write guest
+  - a: uffd_register guest
+  - a: uffd_protect guest
+tasks:
+  a: [write guest = 5]
+  b: [write guest = 6]
+  c: [uffd_unprotect guest]
+`;
+const workload = () => compile(parseFixture(text, 'woken.yaml'), { entries: 512 });
+const lastContent = (run: ObservedRun): number | null =>
+  run.observations.at(-1)!.memory[0]!.pages[0]!.content;
+
+/** Every run of the model. */
+function all(): ObservedRun[] {
+  const runs: ObservedRun[] = [];
+  for (let choices: Choices | null = new Choices(); choices; choices = choices.next())
+    runs.push(runModel(workload(), variant, { features, choices }));
+  return runs;
+}
+
+test('either of two threads that are woken at once may store last', () => {
+  const contents = all().map(lastContent);
+  expect([...new Set(contents)].sort()).toEqual([1000005, 1000006]);
+});
+
+test('and a kernel that did either agrees', () => {
+  for (const real of all()) {
+    const { first, agreed } = compareInEveryOrder(real, workload(), variant, features);
+    expect([first, agreed]).toEqual([null, real.observations.length]);
+  }
+});
+
+test('what no order comes to disagrees, where it does', () => {
+  const [real] = all();
+  const told = JSON.stringify(real).replaceAll(String(lastContent(real!)), '1000007');
+  const { first, orders } = compareInEveryOrder(JSON.parse(told), workload(), variant, features);
+  expect(first?.differences.map(({ about, real: kernel }) => `${about}: ${kernel}`)).toEqual([
+    'content: program guest [0..0] p-x?--- 1000007+0',
+  ]);
+  expect(orders).toBe(all().length);
+});
+
+test('choices are made in every way once', () => {
+  const made: string[] = [];
+  for (let choices: Choices | null = new Choices(); choices; choices = choices.next()) {
+    const first = choices.choose(2);
+    // What there is to choose from later depends on what was chosen.
+    made.push(`${first} ${choices.choose(first === 0 ? 3 : 1)}`);
+  }
+  expect(made).toEqual(['0 0', '0 1', '0 2', '1 0']);
+});
