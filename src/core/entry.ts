@@ -111,6 +111,7 @@ export const pmd_mknotpresent = (e: Pte): Pte => clear(e, _PAGE_PRESENT | _PAGE_
 
 export const pfn_pte = (page: Pfn, prot: Pgprot): Pte => (page * FRAME + (prot & LOW)) as Pte;
 export const mk_pte = pfn_pte;
+export const pte_advance_pfn = (e: Pte, nr: number): Pte => (e + nr * FRAME) as Pte;
 export const mk_huge_pmd = (page: Pfn, prot: Pgprot): Pte => pmd_mkhuge(pfn_pte(page, prot));
 export const pte_modify = (e: Pte, prot: Pgprot): Pte =>
   withLow(e, (e & LOW & _PAGE_CHG_MASK) | (low(prot) & ~_PAGE_CHG_MASK));

@@ -25,25 +25,11 @@ const userfaultfd_pte_wp = (vma: Vma, pte: Pte): boolean =>
 const userfaultfd_wp_async = (vma: Vma): boolean =>
   ((vma.vm_userfaultfd_ctx?.features ?? 0) & UFFD_FEATURE_WP_ASYNC) !== 0;
 
-/** folio_maybe_mapped_shared(), by walking: the kernel keeps the mms that map a huge page in it. */
-function* isMappedElsewhere(k: Kernel, head: Pfn, vma: Vma): KRun<boolean> {
-  const leaves = () => k.rmap_walk(head).map(({ slot }) => entryObject(slot.table.id, slot.index));
-  return yield* k.stepOn('mapped elsewhere?', leaves, 0, () =>
-    k.rmap_walk(head).some(({ mm, slot, huge }) => {
-      const entry = slot.peek();
-      // A huge entry that is being split has P cleared and is a mapping all the same.
-      const isLeaf = huge ? e.pmd_present(entry) : e.pte_present(entry);
-      const page = e.pte_pfn(entry);
-      return mm !== vma.vm_mm && isLeaf && k.m.pfn_valid(page) && k.m.compound_head(page) === head;
-    }),
-  );
-}
-
 /** A huge page is ours if no other process maps any of it and nobody but its mappings has a reference. */
 function* reusesLargeFolio(k: Kernel, page: Pfn, vma: Vma): KRun<boolean> {
   const head = k.m.compound_head(page);
   const mapcount = yield* k.changelessMapcount('large_mapcount', head, () => k.mappingsOf(head));
-  if (mapcount <= 1 || (yield* isMappedElsewhere(k, head, vma))) return false;
+  if (mapcount <= 1 || (yield* k.folio_maybe_mapped_shared(head, vma.vm_mm))) return false;
   return mapcount === (yield* k.page_count(head));
 }
 
@@ -75,7 +61,7 @@ export default defineVariant({
     touches: [
       'mm/memory.c:do_wp_page',
       'mm/huge_memory.c:do_huge_pmd_wp_page',
-      'mm/madvise.c:madvise_free_pte_range',
+      'include/linux/mm.h:folio_maybe_mapped_shared',
       'mm/khugepaged.c:khugepaged_scan_pmd',
       'mm/mremap.c:mremap_to',
       'mm/mremap.c:do_mremap',
@@ -158,11 +144,18 @@ export default defineVariant({
       return VM_FAULT_FALLBACK;
     },
 
-    /** Looks at all of it, not at one page. */
-    *split_for_lazyfree(k, pte, page) {
-      const vma = k.find_vma(k.task.mm, pte.va);
-      if (vma && (yield* isMappedElsewhere(k, k.m.compound_head(page), vma))) return false;
-      return yield* mainline.split_for_lazyfree(k, pte, page);
+    /** By walking: the kernel keeps the mms that map a huge page in it. */
+    *folio_maybe_mapped_shared(k, head, mm) {
+      const leaves = () => k.rmap_walk(head).map(({ slot }) => entryObject(slot.table.id, slot.index));
+      return yield* k.stepOn('mapped elsewhere?', leaves, 0, () =>
+        k.rmap_walk(head).some((one) => {
+          const entry = one.slot.peek();
+          // A huge entry that is being split has P cleared and is a mapping all the same.
+          const isLeaf = one.huge ? e.pmd_present(entry) : e.pte_present(entry);
+          const page = e.pte_pfn(entry);
+          return one.mm !== mm && isLeaf && k.m.pfn_valid(page) && k.m.compound_head(page) === head;
+        }),
+      );
     },
 
     /** Nothing need be writable. */

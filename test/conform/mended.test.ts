@@ -90,6 +90,29 @@ describe('advice on a part of a huge page splits it, and what held nothing is ze
   });
 });
 
+describe('of a huge page that PTEs map alike and that lies within the range nothing is split off', () => {
+  const parted = ['a: write guest[5]', 'a: mprotect guest[0] r'];
+  const whole = [...parted, 'a: mprotect guest[0] rw'];
+  test.each([
+    {
+      steps: [...parted, 'a: madvise guest cold'],
+      pages: '[0..4] p-----z, [5..5] p-x----, [6..511] p-----z',
+    },
+    { steps: [...whole, 'a: madvise guest cold'], pages: '[0..511] p-x----' },
+    {
+      steps: [...whole, 'a: madvise guest[1..511] cold'],
+      pages: '[0..4] p-----z, [5..5] p-x----, [6..511] p-----z',
+    },
+    {
+      steps: [...parted, 'a: madvise guest free'],
+      pages: '[0..4] p-----z, [5..5] p-x----, [6..511] p-----z',
+    },
+    { steps: [...whole, 'a: madvise guest free'], pages: '[0..511] p-x----' },
+  ])('$steps', ({ steps, pages }) => {
+    expect(endOf(fixture('{ size: 2MiB, thp: true', null, steps)).pages).toBe(pages);
+  });
+});
+
 test('of a huge entry the first page tells whether all of it is exclusive', () => {
   const steps = ['a: write guest', 'a: fork child', 'a: munmap guest[0]'];
   const { views } = run(fixture('{ size: 2MiB, thp: true', null, steps), 'linux-6.18');

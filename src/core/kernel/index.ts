@@ -2,6 +2,7 @@
 
 export * from './fault';
 export * from './filemap';
+export * from './folio';
 export * from './fork';
 export * from './gup';
 export * from './gup_remote';

@@ -145,6 +145,14 @@ export function* madvise_free_pte(
  */
 export function* split_for_lazyfree(k: Kernel, pte: Slot, page: Pfn): KRun<boolean> {
   if ((yield* k.page_mapcount(page)) !== 1) return false;
+  return yield* k.split_under_ptl(pte, page);
+}
+
+/**
+ * mm/madvise.c:madvise_free_pte_range(), the split. Faithful.
+ * Enters with the ptl held; returns with it held, having released it between.
+ */
+export function* split_under_ptl(k: Kernel, pte: Slot, page: Pfn): KRun<boolean> {
   const head = k.m.compound_head(page);
   yield* k.get_page(head);
   if (!(yield* k.trylock_page(head))) {

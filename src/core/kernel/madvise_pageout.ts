@@ -16,7 +16,7 @@ import type { Vma } from '../mm';
 import { NO_PAGE, PG_referenced } from '../pages';
 import { PmdWalk } from '../pmd_walk';
 import type { Slot } from '../table';
-import { PAGE_SIZE, type Pfn, pfn, plus, type Vaddr } from '../units';
+import { PAGE_SIZE, type Pfn, type Pte, pfn, plus, type Vaddr } from '../units';
 import { pagesIn } from '../vma_list';
 import type { MmuGather } from './memory_gather';
 
@@ -65,20 +65,36 @@ export function* madvise_cold_or_pageout_pte_range(
   const ptl = k.pte_lockptr(pte);
   yield* k.spin_lock(ptl);
   yield* k.flush_tlb_batched_pending(vma.vm_mm);
-  for (let addr = start; addr < end; addr = plus(addr, PAGE_SIZE), pte.index++) {
+  for (let addr = start; addr < end; ) {
     const ptent = yield* k.pte_get(pte);
     const page = e.pte_present(ptent) ? k.vm_normal_page(vma, addr, ptent) : null;
-    if (page === null || (yield* k.page_mapcount(page)) !== 1) continue;
-    if (e.pte_young(ptent)) {
-      const old = yield* k.ptep_get_and_clear(pte);
-      yield* k.set_pte_at(pte, e.pte_mkold(old));
-      k.tlb_remove_tlb_entry(tlb, addr);
+    if (page !== null && k.PageTransCompound(page)) {
+      // As for MADV_FREE: the rest is left as it is, or this is the same entry again, now of a small page.
+      if (yield* k.split_for_lazyfree(pte, page)) continue;
+      break;
     }
-    yield* k.testClear(k.m.compound_head(page), PG_referenced, 'PG_referenced');
-    pages.push(page);
+    if (page !== null && (yield* k.page_mapcount(page)) === 1) {
+      yield* k.madvise_cold_pte(tlb, pte, addr, ptent);
+      pages.push(page);
+    }
+    addr = plus(addr, PAGE_SIZE);
+    pte.index++;
   }
   yield* k.spin_unlock(ptl);
   return pages;
+}
+
+/**
+ * mm/madvise.c:madvise_cold_or_pageout_pte_range(), for one entry. Faithful.
+ * Enters with the ptl held; returns with it held.
+ */
+export function* madvise_cold_pte(k: Kernel, tlb: MmuGather, pte: Slot, addr: Vaddr, ptent: Pte): KRun<void> {
+  if (e.pte_young(ptent)) {
+    const old = yield* k.ptep_get_and_clear(pte);
+    yield* k.set_pte_at(pte, e.pte_mkold(old));
+    k.tlb_remove_tlb_entry(tlb, addr);
+  }
+  yield* k.testClear(k.m.compound_head(e.pte_pfn(ptent)), PG_referenced, 'PG_referenced');
 }
 
 /**

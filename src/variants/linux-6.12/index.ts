@@ -1,4 +1,5 @@
 import { defineVariant, entry as e, mainline } from '../../core';
+import { madvise } from './madvise';
 import { memory } from './memory';
 import { mprotect } from './mprotect';
 import { split } from './split';
@@ -18,6 +19,8 @@ export default defineVariant({
     supersedes: [],
     touches: [
       'mm/madvise.c:do_madvise',
+      'mm/madvise.c:madvise_cold_or_pageout_pte_range',
+      'mm/madvise.c:madvise_free_pte_range',
       'mm/memory.c:do_wp_page',
       'mm/memory.c:wp_huge_pmd',
       'mm/memory.c:do_anonymous_page',
@@ -58,6 +61,7 @@ export default defineVariant({
   kernel: {
     /** Populating is no longer done mapping by mapping. */
     passes_holes: (_k, advice) => !advice.startsWith('populate'),
+    ...madvise,
     ...memory,
     ...mprotect,
     ...userfaultfd,
