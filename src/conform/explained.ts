@@ -20,14 +20,7 @@ const of =
   ({ run }: Seen): boolean =>
     run.fixture === fixture;
 
-const verbOf = (run: ObservedRun, step: number): string => run.steps[step]?.text.replace(/ .*/, '') ?? '';
-
 export const explanations: readonly Explanation[] = [
-  {
-    about: ['soft-dirty'],
-    why: 'a page that was dirty is made dirty again when it has moved, which on x86 sets soft-dirty (6.1 and later)',
-    holds: ({ run, at }) => verbOf(run, run.observations[at]?.step ?? -1) === 'migrate',
-  },
   {
     about: ['reads', 'content'],
     why: 'what the memory of a real device holds is not ours to know',

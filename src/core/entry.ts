@@ -9,7 +9,7 @@
  *     bits 14..    page frame number, or the offset of a swap-type entry
  *
  * `pte_val()` gives the real 64-bit value. A swap-type entry (P, PROTNONE and PSE clear) keeps soft-dirty in bit 1
- * and uffd-wp in bit 2 as x86 does, and its type in bits 9..11.
+ * and uffd-wp in bit 2 as x86 does, and its type in bits 9..11; a migration entry may keep D and A in bits 4 and 5.
  *
  * Source: arch/x86/include/asm/pgtable.h, pgtable_types.h, pgtable_64.h; include/linux/swapops.h.
  */
@@ -37,6 +37,9 @@ const FRAME = 1 << 14;
 const SWP_SOFT_DIRTY = 1 << 1;
 const SWP_UFFD_WP = 1 << 2;
 const SWP_EXCLUSIVE = 1 << 3;
+/** Of a migration entry of 6.1 and later, which has them among the bits of its offset. */
+const SWP_MIG_DIRTY = 1 << 4;
+const SWP_MIG_YOUNG = 1 << 5;
 const SWP_TYPE_SHIFT = 9;
 
 /** Kept by pte_modify(): everything else is rewritten from the protection. */
@@ -177,6 +180,10 @@ export const make_migration_entry_read = (e: Pte): Pte =>
 /** The same entry as another kind of migration entry; the markers stay. */
 export const with_migration_type = (e: Pte, type: SwapType): Pte =>
   (e - (swp_type(e) << SWP_TYPE_SHIFT) + (type << SWP_TYPE_SHIFT)) as Pte;
+export const is_migration_entry_young = (e: Pte): boolean => (e & SWP_MIG_YOUNG) !== 0;
+export const is_migration_entry_dirty = (e: Pte): boolean => (e & SWP_MIG_DIRTY) !== 0;
+export const make_migration_entry_young = (e: Pte): Pte => set(e, SWP_MIG_YOUNG);
+export const make_migration_entry_dirty = (e: Pte): Pte => set(e, SWP_MIG_DIRTY);
 export const pte_swp_soft_dirty = (e: Pte): boolean => (e & SWP_SOFT_DIRTY) !== 0;
 export const pte_swp_mksoft_dirty = (e: Pte): Pte => set(e, SWP_SOFT_DIRTY);
 export const pte_swp_clear_soft_dirty = (e: Pte): Pte => clear(e, SWP_SOFT_DIRTY);

@@ -159,6 +159,21 @@ describe.each(from61)('%s', (id) => {
     }
   });
 
+  test.each([
+    { what: 'of a dirty page comes back with soft-dirty', clean: false, dirty: true },
+    { what: 'of a page that has been cleaned meanwhile does not', clean: true, dirty: false },
+  ])('D $what after migration', ({ clean, dirty }) => {
+    const bench = new Bench(id);
+    bench.store();
+    run(bench.k.clear_refs_write(bench.mm, 4));
+    const page = e.pte_pfn(bench.entryAt());
+    run(bench.k.lock_page(page));
+    run(bench.k.try_to_unmap(page, { migration: true, batchFlush: false, ignoreAccess: true }));
+    if (clean) run(bench.k.TestClearPageDirty(page));
+    run(bench.k.remove_migration_ptes(page, page));
+    expect([e.pte_dirty(bench.entryAt()), e.pte_soft_dirty(bench.entryAt())]).toEqual([dirty, dirty]);
+  });
+
   test('knows a page that one process alone maps, until it forks', () => {
     const bench = new Bench(id);
     bench.store();

@@ -23,7 +23,10 @@ function migrationPte(old_pmd: Pte, isExclusive: boolean, i: number): Pte {
   if (isEntry ? e.pte_swp_soft_dirty(old_pmd) : e.pmd_soft_dirty(old_pmd))
     entry = e.pte_swp_mksoft_dirty(entry);
   if (isEntry ? e.pte_swp_uffd_wp(old_pmd) : e.pmd_uffd_wp(old_pmd)) entry = e.pte_swp_mkuffd_wp(entry);
-  return entry;
+  if (isEntry ? e.is_migration_entry_young(old_pmd) : e.pmd_young(old_pmd))
+    entry = e.make_migration_entry_young(entry);
+  const dirty = isEntry ? e.is_migration_entry_dirty(old_pmd) : e.pmd_dirty(old_pmd);
+  return dirty ? e.make_migration_entry_dirty(entry) : entry;
 }
 
 export const huge_memory: VariantKernel = {

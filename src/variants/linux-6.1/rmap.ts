@@ -1,14 +1,40 @@
 /**
  * PG_anon_exclusive: where a page gets it, loses it, and carries it through swap and migration. Pages are never
- * pinned here, so it can always be taken away. A and D that 6.1 carries in migration entries are lost, as in 4.19.
+ * pinned here, so it can always be taken away. A and D come through migration, too.
  */
-import { entry as e, flags, Mapping, mainline, type Pte, type VariantKernel } from '../../core';
+import {
+  entry as e,
+  flags,
+  type Kernel,
+  Mapping,
+  mainline,
+  type Pfn,
+  PG_dirty,
+  type Pte,
+  type VariantKernel,
+} from '../../core';
 
 const { VM_LOCKED, VM_UFFD_WP } = flags;
 const { migrationRead, migrationReadExclusive, migrationWrite } = e.SwapType;
 
 const migrationType = (pteval: Pte, isExclusive: boolean) =>
   e.pte_write(pteval) ? migrationWrite : isExclusive ? migrationReadExclusive : migrationRead;
+
+/** What a migration entry keeps of A and D. */
+function withAccess(entry: Pte, pteval: Pte): Pte {
+  const young = e.pte_young(pteval) ? e.make_migration_entry_young(entry) : entry;
+  return e.pte_dirty(pteval) ? e.make_migration_entry_dirty(young) : young;
+}
+
+/** What of A and D comes back. That of a page which has been cleaned meanwhile does not; D brings soft-dirty with it. */
+function accessed(pte: Pte, entry: Pte, isPageDirty: boolean): Pte {
+  const young = e.is_migration_entry_young(entry) ? e.pte_mkyoung(pte) : e.pte_mkold(pte);
+  return isPageDirty && e.is_migration_entry_dirty(entry) ? e.pte_mkdirty(young) : young;
+}
+
+/** Without a step: the page is locked, and nobody maps it. */
+const isDirty = (k: Kernel, page: Pfn): boolean =>
+  (k.m.pages.flags[k.m.compound_head(page)]! & PG_dirty) !== 0;
 
 const isShareable = (entry: Pte): boolean => e.swp_type(entry) === migrationRead;
 
@@ -40,7 +66,7 @@ export const rmap: VariantKernel = {
       const isExclusive = isAnon && (yield* k.PageAnonExclusive(page));
       if (isExclusive) yield* k.ClearPageAnonExclusive(page);
       const entry = e.swp_entry(migrationType(pteval, isExclusive), page);
-      yield* k.set_pte_at(pte, k.swpMarks(entry, pteval));
+      yield* k.set_pte_at(pte, k.swpMarks(withAccess(entry, pteval), pteval));
     } else if (isAnon) {
       if (!(yield* k.unmapAnonPte(page, pte, pteval))) return false;
     } else if (isMarked) {
@@ -74,7 +100,7 @@ export const rmap: VariantKernel = {
     if (isExclusive) yield* k.ClearPageAnonExclusive(page);
     if (e.pmd_dirty(pmdval)) yield* k.set_page_dirty(page);
     const entry = e.swp_entry(migrationType(pmdval, isExclusive), page);
-    yield* k.set_pmd_at(pmd, k.swpMarks(entry, pmdval));
+    yield* k.set_pmd_at(pmd, k.swpMarks(withAccess(entry, pmdval), pmdval));
     yield* k.page_remove_rmap(page, true);
     yield* k.put_page(page);
     return true;
@@ -94,7 +120,7 @@ export const rmap: VariantKernel = {
     yield* k.spin_unlock(ptl);
   },
   migration_pte(k, vma, entry, page) {
-    let pte = e.pte_mkold(e.mk_pte(page, vma.vm_page_prot));
+    let pte = accessed(e.mk_pte(page, vma.vm_page_prot), entry, isDirty(k, page));
     if (e.pte_swp_soft_dirty(entry)) pte = e.pte_mksoft_dirty(pte);
     if (e.is_write_migration_entry(entry)) return k.maybe_mkwrite(pte, vma);
     return e.pte_swp_uffd_wp(entry) ? e.pte_mkuffd_wp(pte) : e.pte_wrprotect(pte);
@@ -103,7 +129,7 @@ export const rmap: VariantKernel = {
   *remove_migration_pmd(k, vma, pmd, page) {
     const entry = yield* k.pmd_get(pmd);
     yield* k.get_page(page);
-    let pmde = e.pmd_mkold(e.mk_huge_pmd(page, vma.vm_page_prot));
+    let pmde = accessed(e.mk_huge_pmd(page, vma.vm_page_prot), entry, isDirty(k, page));
     if (e.pte_swp_soft_dirty(entry)) pmde = e.pmd_mksoft_dirty(pmde);
     if (e.is_write_migration_entry(entry)) pmde = k.maybe_mkwrite(pmde, vma);
     if (e.pte_swp_uffd_wp(entry)) pmde = e.pmd_mkuffd_wp(e.pmd_wrprotect(pmde));
