@@ -19,6 +19,10 @@ export class Choices {
     return chosen;
   }
 
+  get count(): number {
+    return this.made.length;
+  }
+
   /** The next run: the last choice that can be made otherwise is. Null where all runs have been. */
   next(): Choices | null {
     const at = this.made.findLastIndex(({ of, chosen }) => chosen + 1 < of);

@@ -42,6 +42,7 @@ export class Pauses {
       user_store: pausesAfter('user_store', isBetweenPages),
       user_load: pausesAfter('user_load', isBetweenPages),
       userfaultfd_read: pausesAfter('userfaultfd_read', isServing),
+      userfaultfd_read_nonblock: pausesAfter('userfaultfd_read_nonblock', isServing),
     };
   }
 

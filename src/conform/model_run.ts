@@ -5,42 +5,17 @@
 import { buildKernel, KernelBug, type Machine, must, type ResolvedVariant, type Step } from '../core/index';
 import { emptyMachine, type Item, type UserStep, type Workload } from '../workload/index';
 import { mapRegion, perform } from '../workload/perform';
-import type { Choices } from './choices';
 import { below, machineLayers } from './model_lacks';
 import { look, type Manner } from './model_look';
+import type { ModelOptions } from './model_options';
 import { Pauses } from './model_pause';
 import { Scheduler, takeCpu } from './model_schedule';
 import { isPending, newSlot, type Slot } from './model_slot';
 import { followTurns, type Stage } from './model_turns';
 import { Watcher } from './model_watch';
-import type {
-  How,
-  KernelFeatures,
-  Message,
-  Observation,
-  ObservedRun,
-  Outcome,
-  RunEnd,
-  StepEnd,
-} from './observation';
+import type { How, Observation, ObservedRun, Outcome, RunEnd, StepEnd } from './observation';
 import { Ahead, unroll } from './rounds';
 import { type ListedStep, listSteps } from './steps';
-
-export interface ModelOptions {
-  /** Of the kernel that the run is held against. */
-  readonly features: KernelFeatures;
-  /** Steps that this kernel cannot do, with the reason: not performed here either. */
-  readonly skips?: ReadonlyMap<number, string>;
-  /** As in JobOptions. */
-  readonly turns?: readonly string[];
-  /** Who goes on where several can; the first of them unless told. */
-  readonly choices?: Choices;
-  /** Who looks on, and may end the run by saying no. */
-  readonly witness?: {
-    saw(at: number, observation: Observation): boolean;
-    mayHear(at: number, actor: string, messages: readonly Message[]): boolean;
-  };
-}
 
 /** The run ended in the middle. */
 class Stopped extends Error {
@@ -101,7 +76,11 @@ class ModelRun implements Stage {
       );
       this.slots.push(newSlot(actor, task, new Kernel(this.m, task)));
     }
-    this.scheduler = new Scheduler(this.slots, options.choices ?? null);
+    this.scheduler = new Scheduler(
+      this.slots,
+      options.choices ?? null,
+      () => options.witness?.expects(this.observations.length, this.watcher.messages) ?? [],
+    );
     this.m.watch = (happening) => this.watcher.watch(happening);
   }
 
@@ -205,17 +184,22 @@ class ModelRun implements Stage {
       if (!next) return;
       if (count > MAX_ADVANCES)
         this.stop(first, 'spins', `${next.actor.name} neither ends its step nor waits`);
+      const heard = this.watcher.messages.length;
       this.advance(next);
-      this.hear(next);
+      this.hear(heard);
       last = next;
     }
   }
 
-  private hear({ actor }: Slot): void {
+  /** The messages that have come in the step that was just taken. */
+  private hear(before: number): void {
     const { witness } = this.options;
     const { messages } = this.watcher;
-    if (messages.length === 0 || !witness) return;
-    if (!witness.mayHear(this.observations.length, actor.name, messages)) throw this.unlike();
+    for (let i = before; witness && i < messages.length; i++) {
+      const message = messages[i]!;
+      const nth = messages.slice(0, i).filter(({ actor }) => actor === message.actor).length;
+      if (!witness.mayHear(this.observations.length, message, nth)) throw this.unlike();
+    }
   }
 
   private unlike(): Stopped {

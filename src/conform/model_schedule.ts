@@ -1,14 +1,19 @@
 /** Who goes on in the model's run, where more than one can. */
+import { PAGE_SIZE } from '../core/index';
 import type { Choices } from './choices';
 import { isPending, type Slot } from './model_slot';
 
 export class Scheduler {
   private before: readonly Slot[] = [];
 
-  /** @param choices always who comes first where there are none */
+  /**
+   * @param choices always who comes first where there are none
+   * @param expected addresses of the messages that should come next, where somebody knows
+   */
   constructor(
     private readonly slots: readonly Slot[],
     private readonly choices: Choices | null,
+    private readonly expected: () => readonly number[],
   ) {}
 
   /** A turn begins; nobody is ready but the one whose turn it is. */
@@ -28,7 +33,12 @@ export class Scheduler {
     this.before = ready;
     if (goesOn && wokeNobody) return last;
     const inOrder = goesOn ? [last, ...ready.filter((slot) => slot !== last)] : ready;
-    return inOrder[this.choices?.choose(inOrder.length) ?? 0]!;
+    if (inOrder.length < 2 || !this.choices) return inOrder[0]!;
+    const addresses = this.expected();
+    // Who waited for one page is likely to fault at the next.
+    const isDue = ({ faulted }: Slot): boolean => addresses.includes(faulted + PAGE_SIZE);
+    const likely = [...inOrder.filter(isDue), ...inOrder.filter((slot) => !isDue(slot))];
+    return likely[this.choices.choose(likely.length)]!;
   }
 
   /** Of those who were woken the one that fell asleep last comes first, as wait queues have it. */

@@ -22,6 +22,8 @@ export interface Slot {
   paused: boolean;
   gone: boolean;
   asleepSince: number;
+  /** The last page for which it sent a message. */
+  faulted: number;
 }
 
 export const newSlot = (actor: Actor, task: Task, k: Kernel): Slot => ({
@@ -39,6 +41,7 @@ export const newSlot = (actor: Actor, task: Task, k: Kernel): Slot => ({
   paused: false,
   gone: false,
   asleepSince: 0,
+  faulted: -1,
 });
 
 export const isPending = (slot: Slot): boolean => slot.program !== null;

@@ -69,7 +69,8 @@ export class Watcher {
     const slot = this.slots.find(({ task }) => 'task' in happening && task === happening.task);
     if (!slot) return;
     const { kind } = happening;
-    if (kind === 'signal') {
+    if (kind === 'event' && happening.msg.event === 'pagefault') slot.faulted = happening.msg.address;
+    else if (kind === 'signal') {
       const code = happening.why.startsWith('SEGV_MAPERR')
         ? 1
         : happening.why.startsWith('BUS_MCEERR')

@@ -6,8 +6,9 @@ import { Choices } from './choices';
 import { runModel } from './model_run';
 import type { KernelFeatures, Message, Observation, ObservedRun } from './observation';
 
-/** Orders that are tried before a fixture counts as one that disagrees. */
+/** Orders that are tried before a fixture counts as one that disagrees, and choices that are made in all of them. */
 const MOST_ORDERS = 400;
+const MOST_CHOICES = 20_000;
 
 export interface Ordered extends Agreement {
   /** Runs of the model until one did what the kernel did, or until all had been. */
@@ -25,9 +26,11 @@ export function compareInEveryOrder(
   let best: Agreement | null = null;
   let choices: Choices | null = new Choices();
   let orders = 0;
-  for (; choices && orders < MOST_ORDERS; choices = choices.next(), orders++) {
+  let made = 0;
+  for (; choices && orders < MOST_ORDERS && made < MOST_CHOICES; choices = choices.next(), orders++) {
     const witness = new Witness(real, best !== null);
     const model = runModel(workload, variant, { features, skips, choices, witness });
+    made += choices.count;
     if (witness.isOff) continue;
     const agreement = compareRuns(real, model);
     if (agreement.first === null) return { ...agreement, orders: orders + 1 };
@@ -40,6 +43,9 @@ export function compareInEveryOrder(
 class Witness {
   /** It was ended in the middle of a turn. */
   isOff = false;
+  /** What the kernel told each actor in that turn. */
+  private readonly byActor = new Map<string, readonly string[]>();
+  private turn = -1;
 
   /** @param inTurns whether a message that the kernel did not give ends it, too */
   constructor(
@@ -53,14 +59,34 @@ class Witness {
     return !real || differencesOf(real, observation).length === 0;
   }
 
-  /** Whether the kernel gave these messages to the actor in that turn, perhaps followed by others. */
-  mayHear(at: number, actor: string, messages: readonly Message[]): boolean {
+  /** Whether the message that the actor got in that turn, its nth there, is what the kernel gave it. */
+  mayHear(at: number, message: Message, nth: number): boolean {
     const real = this.real.observations[at];
     if (!this.inTurns || !real) return true;
-    const own = (all: readonly Message[]): string[] =>
-      all.filter((one) => one.actor === actor).map((one) => messageText({ ...one, answer: null }));
-    const given = own(real.messages);
-    this.isOff = own(messages).some((text, i) => text !== given[i]);
+    this.isOff = unanswered(message) !== this.given(at, message.actor)[nth];
     return !this.isOff;
   }
+
+  /** Addresses of the messages that the kernel gave next, of each reader the first: a likely order brings them about. */
+  expects(at: number, heard: readonly Message[]): readonly number[] {
+    const all = this.real.observations[at]?.messages ?? [];
+    return [...new Set(all.map(({ actor }) => actor))].flatMap((actor) => {
+      const count = heard.filter((one) => one.actor === actor).length;
+      return all.filter((one) => one.actor === actor)[count]?.address ?? [];
+    });
+  }
+
+  private given(at: number, actor: string): readonly string[] {
+    if (this.turn !== at) {
+      this.turn = at;
+      this.byActor.clear();
+    }
+    const known = this.byActor.get(actor);
+    if (known) return known;
+    const all = this.real.observations[at]!.messages.filter((one) => one.actor === actor).map(unanswered);
+    this.byActor.set(actor, all);
+    return all;
+  }
 }
+
+const unanswered = (message: Message): string => messageText({ ...message, answer: null });
