@@ -135,9 +135,9 @@ export function force_sig_fault(
 export function* user_load(k: Kernel, va: Vaddr): KRun<Content | Signal> {
   for (;;) {
     const got = yield* load(k, va, 'user');
-    if (typeof got === 'number') return countAccess(k, got);
+    if (typeof got === 'number') return endAccess(k, got);
     const signal = yield* k.userFault(va, false, got);
-    if (signal !== null) return signal;
+    if (signal !== null) return endAccess(k, signal);
   }
 }
 
@@ -148,9 +148,9 @@ export function* user_load(k: Kernel, va: Vaddr): KRun<Content | Signal> {
 export function* user_store(k: Kernel, va: Vaddr, content: Content): KRun<'ok' | Signal> {
   for (;;) {
     const got = yield* store(k, va, content, 'user');
-    if (got.kind === 'page') return countAccess(k, 'ok');
+    if (got.kind === 'page') return endAccess(k, 'ok');
     const signal = yield* k.userFault(va, true, got);
-    if (signal !== null) return signal;
+    if (signal !== null) return endAccess(k, signal);
   }
 }
 
@@ -172,10 +172,10 @@ export function* copy_to_user(k: Kernel, va: Vaddr, content: Content): KRun<0 | 
   k.might_sleep('copy_to_user()');
   for (;;) {
     const got = yield* store(k, va, content, 'kernel');
-    if (got.kind === 'page') return countAccess(k, 0);
+    if (got.kind === 'page') return endAccess(k, 0);
     countRefault(k, va);
     const result = yield* k.__do_page_fault(va, { write: true, present: isProtection(got), user: false });
-    if (result !== null) return EFAULT_RESULT;
+    if (result !== null) return endAccess(k, EFAULT_RESULT);
   }
 }
 
@@ -187,17 +187,17 @@ export function* copy_from_user(k: Kernel, va: Vaddr): KRun<Content | -14> {
   k.might_sleep('copy_from_user()');
   for (;;) {
     const got = yield* load(k, va, 'kernel');
-    if (typeof got === 'number') return countAccess(k, got);
+    if (typeof got === 'number') return endAccess(k, got);
     countRefault(k, va);
     const result = yield* k.__do_page_fault(va, { write: false, present: isProtection(got), user: false });
-    if (result !== null) return EFAULT_RESULT;
+    if (result !== null) return endAccess(k, EFAULT_RESULT);
   }
 }
 
 const isProtection = (raised: Translation): boolean => raised.kind === 'fault' && raised.present;
 
-/** An access was done: what its task counted at this address is over. */
-function countAccess<T>(k: Kernel, result: T): T {
+/** An access was done, or failed for good: what its task counted at this address is over. */
+function endAccess<T>(k: Kernel, result: T): T {
   k.task.refaults = 0;
   k.task.refaultVpn = -1;
   return result;
