@@ -4,40 +4,13 @@
  * sets and with states that were seen before (seen.ts). One execution goes back to where it can go on otherwise.
  */
 import { defaultBounds, type Explored, type ExploreOptions } from './bounds';
-import { type Checkpoint, Execution } from './execution';
+import { type Choice, isCheckpointDue, mayMeet } from './choice';
+import { Execution } from './execution';
 import { type Footprint, releasesOf } from './footprint';
 import { History, independent } from './history';
 import { addFuture, addStep, type Future, type Seen, stepsOf } from './seen';
 import type { Start } from './start';
 import { standIn, twinsOf } from './symmetry';
-
-/** One choice along the current execution. */
-interface Choice {
-  /** Actors that could step here; of twins that have not begun, only the first. */
-  readonly enabled: readonly number[];
-  /** Bit i: actor i has taken a step before. */
-  readonly begun: number;
-  /** Actors that must be tried here. */
-  readonly wanted: number[];
-  /** Actors that were tried here, with what their step touched. */
-  readonly tried: Map<number, Footprint>;
-  /** Actors whose step here leads nowhere new, with what it touches. */
-  readonly asleep: Map<number, Footprint>;
-  /** What was found to happen from here on. */
-  future: Future;
-  /** Fingerprint of the state, where one was taken. */
-  readonly state: number | null;
-  /** Here and there along the path; from there the steps in between are taken again. */
-  readonly checkpoint: Checkpoint | null;
-  /** A step from here was found to lead back to here: what was tried then has not shown all that can follow. */
-  isInRound: boolean;
-  taken: number;
-}
-
-/** Steps after a change of actors at which two orders often meet. */
-const CATCHES_UP = 4;
-/** Least number of steps between two checkpoints. A checkpoint costs as much as some steps. */
-const CHECKPOINT_EVERY = 8;
 
 type OnEnd<Notes extends object> = (execution: Execution<Notes>) => void;
 
@@ -163,14 +136,14 @@ class Search<Notes extends object> {
       (actor) => standIn(this.twins, (i) => (begun >> i) % 2 === 1, actor) === actor,
     );
     const asleep = this.sleepers();
-    const state = able.length > 1 && this.mayMeet() ? execution.state() : null;
+    const state = able.length > 1 && mayMeet(this.path) ? execution.state() : null;
     if (state !== null && this.comesBack(state, asleep)) return 'seen';
     const awake = enabled.filter((actor) => !asleep.has(actor));
     // Go on with the same actor if possible, because a switch needs a reason.
     const taken = awake.includes(last) ? last : awake[0];
     if (taken === undefined) return 'asleep';
     const future: Future = new Map();
-    const checkpoint = this.isCheckpointDue() ? execution.save() : null;
+    const checkpoint = isCheckpointDue(this.path) ? execution.save() : null;
     this.path.push({
       enabled,
       begun,
@@ -196,31 +169,6 @@ class Search<Notes extends object> {
       choice.isInRound = true;
       for (const actor of choice.enabled) if (!choice.wanted.includes(actor)) choice.wanted.push(actor);
     }
-  }
-
-  /**
-   * Whether another order may have led here, too. Orders meet where an actor has caught up with what it was
-   * overtaken by, or where something was written that makes them equal; elsewhere to look is not worth it.
-   */
-  private mayMeet(): boolean {
-    const { path } = this;
-    const last = path.at(-1);
-    if (!last) return false;
-    if (last.tried.get(last.taken)!.writes !== 0) return true;
-    for (let i = path.length - 2; i >= 0 && i >= path.length - CATCHES_UP; i--) {
-      if (path[i]!.taken !== last.taken) return true;
-    }
-    return false;
-  }
-
-  /** The further in, the rarer: a run of many thousand steps would otherwise be kept a thousand times. */
-  private isCheckpointDue(): boolean {
-    const { path } = this;
-    const apart = Math.max(CHECKPOINT_EVERY, path.length >> 4);
-    for (let i = path.length - 1; i >= 0 && i >= path.length - apart; i--) {
-      if (path[i]!.checkpoint !== null) return false;
-    }
-    return true;
   }
 
   /** Actors whose next step was tried at an earlier choice, and nothing since depends on it. */

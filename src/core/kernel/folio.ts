@@ -6,8 +6,8 @@ import type { Slot } from '../table';
 import type { Pfn, Pte } from '../units';
 
 /**
- * include/linux/mm.h:folio_maybe_mapped_shared(), in 6.12 folio_likely_mapped_shared(). Faithful; a guess by the first
- * page of what is mapped in part.
+ * include/linux/mm.h:folio_maybe_mapped_shared(). Faithful. In 6.12 it is folio_likely_mapped_shared(): a guess by the
+ * first page of what is mapped in part.
  * Enters with the ptl of one of its mappings held; returns so.
  *
  * @param mm of that mapping; 6.18 asks whether there are others
