@@ -185,6 +185,7 @@ int write_text(const char *path, const char *text);
 
 /* setup.c */
 void set_up_guest(void);
+void give_scanners_work(void);
 void probe_features(void);
 bool open_files(struct job *job);
 void close_files(struct job *job);

@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { MAX_VMAS = 512, HUGE_PAGES = 512, FLAGS_BATCH = 512, MANY_PAGES = 600 };
+enum { MAX_VMAS = 512, HUGE_PAGES = 512, FLAGS_BATCH = 64, MANY_PAGES = 600, MANY_PRIVATE = 16 };
 
 struct vma {
 	u64 start, end;
@@ -29,6 +29,7 @@ static struct text told[MAX_ACTORS][MAX_REGIONS];
 /* What was read last of each page: its entry and its content. */
 struct known {
 	u64 pages, *entries, *contents;
+	bool many;
 };
 static struct known known[MAX_ACTORS][MAX_REGIONS];
 
@@ -57,7 +58,10 @@ void forget_views(void)
 static struct known *known_of(int actor, int region)
 {
 	struct known *one = &known[actor][region];
-	u64 pages = shared->job.regions[region].pages;
+	const struct region *what = &shared->job.regions[region];
+	u64 pages = what->pages;
+	/* What no file is behind changes by nothing but steps on its own addresses. */
+	one->many = pages > (what->file < 0 && !what->shared ? MANY_PRIVATE : MANY_PAGES);
 	if (one->pages != pages) {
 		one->pages = pages;
 		one->entries = realloc(one->entries, pages * sizeof(u64));
@@ -78,6 +82,30 @@ static bool in_some_region(u64 start, u64 end)
 	return false;
 }
 
+/* Whether the line is about the counter; its value is added. */
+static bool is_counter(const char *line, const char *name, long *sum)
+{
+	size_t length = strlen(name);
+	if (strncmp(line, name, length) || line[length] != ':')
+		return false;
+	*sum += atol(line + length + 1);
+	return true;
+}
+
+static void read_counter(struct vma *vma, char *line)
+{
+	if (!strncmp(line, "VmFlags: ", 9)) {
+		line[strcspn(line, "\n")] = 0;
+		snprintf(vma->flags, sizeof vma->flags, "%.150s", line + 9);
+		for (size_t n = strlen(vma->flags); n && vma->flags[n - 1] == ' ';)
+			vma->flags[--n] = 0;
+		return;
+	}
+	(void)(is_counter(line, "Anonymous", &vma->anonymous) || is_counter(line, "LazyFree", &vma->lazyfree) ||
+	       is_counter(line, "Swap", &vma->swap) || is_counter(line, "AnonHugePages", &vma->huge) ||
+	       is_counter(line, "ShmemPmdMapped", &vma->huge) || is_counter(line, "FilePmdMapped", &vma->huge));
+}
+
 static void read_vmas(int pid)
 {
 	char path[64], line[512];
@@ -88,8 +116,11 @@ static void read_vmas(int pid)
 	while (in && fgets(line, sizeof line, in)) {
 		unsigned long long start, end;
 		char permissions[8];
-		long kib;
-		if (sscanf(line, "%llx-%llx %4s", &start, &end, permissions) == 3) {
+		/* Names of counters begin with a capital letter. */
+		if (line[0] >= 'A' && line[0] <= 'Z') {
+			if (vma)
+				read_counter(vma, line);
+		} else if (sscanf(line, "%llx-%llx %4s", &start, &end, permissions) == 3) {
 			vma = in_some_region(start, end) && nvmas < MAX_VMAS ? &vmas[nvmas++] : NULL;
 			if (!vma)
 				continue;
@@ -97,28 +128,13 @@ static void read_vmas(int pid)
 			vma->start = start;
 			vma->end = end;
 			strcpy(vma->permissions, permissions);
-		} else if (!vma) {
-			continue;
-		} else if (sscanf(line, "Anonymous: %ld", &kib) == 1) {
-			vma->anonymous = kib;
-		} else if (sscanf(line, "LazyFree: %ld", &kib) == 1) {
-			vma->lazyfree = kib;
-		} else if (sscanf(line, "Swap: %ld", &kib) == 1) {
-			vma->swap = kib;
-		} else if (sscanf(line, "AnonHugePages: %ld", &kib) == 1 || sscanf(line, "ShmemPmdMapped: %ld", &kib) == 1 ||
-			   sscanf(line, "FilePmdMapped: %ld", &kib) == 1) {
-			vma->huge += kib;
-		} else if (!strncmp(line, "VmFlags: ", 9)) {
-			line[strcspn(line, "\n")] = 0;
-			snprintf(vma->flags, sizeof vma->flags, "%.150s", line + 9);
-			for (size_t n = strlen(vma->flags); n && vma->flags[n - 1] == ' ';)
-				vma->flags[--n] = 0;
 		}
 	}
 	if (in)
 		fclose(in);
 }
 
+/* Frames that follow each other, upwards or downwards, are read at once. */
 static u64 flags_of(u64 frame)
 {
 	static int fd = -2;
@@ -131,11 +147,11 @@ static u64 flags_of(u64 frame)
 		return 0;
 	}
 	if (frame < base || frame >= base + (u64)count) {
-		ssize_t length = pread(fd, batch, sizeof batch, (off_t)(frame * sizeof(u64)));
-		base = frame;
+		base = frame - frame % FLAGS_BATCH;
+		ssize_t length = pread(fd, batch, sizeof batch, (off_t)(base * sizeof(u64)));
 		count = length > 0 ? length / (ssize_t)sizeof(u64) : 0;
 	}
-	return count > 0 ? batch[frame - base] : 0;
+	return frame < base + (u64)count ? batch[frame - base] : 0;
 }
 
 /* Where entries of the upper table map whole huge pages: asked, or found out from what must hold for them. */
@@ -201,7 +217,7 @@ static bool is_touched(u64 address)
 /* Of many pages, only those whose entry has changed or that a step is about are read again. */
 static bool is_known(const struct known *known, u64 index, u64 address, u64 entry)
 {
-	return !afresh && features.frames && known->pages > MANY_PAGES && (entry & PM_PRESENT) &&
+	return !afresh && features.frames && known->many && (entry & PM_PRESENT) &&
 	       known->entries[index] == entry && !is_touched(address);
 }
 

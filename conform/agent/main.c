@@ -127,6 +127,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	probe_features();
+	give_scanners_work();
 	say_hello();
 	run_all(in);
 	if (guest) {

@@ -5,16 +5,19 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/swap.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define THP "/sys/kernel/mm/transparent_hugepage/"
@@ -126,6 +129,33 @@ void probe_features(void)
 	}
 	if (!features.nodes)
 		features.nodes = 1;
+}
+
+/*
+ * A process that only sleeps, with memory that may become huge pages and memory that may be merged: while no process has
+ * such memory the kernel's threads do not scan, and nobody can tell that they are done. One page of it is there, since
+ * khugepaged does not know untouched mappings, but lies where no huge page has room.
+ */
+void give_scanners_work(void)
+{
+	enum { HUGE = 2 << 20, SIZE = 4 * HUGE };
+	int status;
+	write_text(THP "enabled", "madvise");
+	pid_t pid = fork();
+	if (pid > 0)
+		waitpid(pid, &status, WUNTRACED);
+	if (pid)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	char *memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		_exit(98);
+	char *aligned = (char *)(((u64)memory / HUGE + 1) * HUGE), *touched = aligned - PAGE;
+	*(volatile char *)touched = 1;
+	madvise(touched, HUGE + PAGE, MADV_HUGEPAGE);
+	madvise(aligned + HUGE, HUGE, MADV_MERGEABLE);
+	for (;;)
+		raise(SIGSTOP);
 }
 
 /* A new time to sleep wakes khugepaged for one more scan, which ends before anything is there to be found. */

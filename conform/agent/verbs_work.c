@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #define KSM "/sys/kernel/mm/ksm/"
-#define KHUGEPAGED "/sys/kernel/mm/transparent_hugepage/khugepaged/"
+#define THP "/sys/kernel/mm/transparent_hugepage/"
+#define KHUGEPAGED THP "khugepaged/"
 
 static long number_in(const char *path)
 {
@@ -89,7 +90,10 @@ static bool scans(void)
 
 static void verb_khugepaged(struct outcome *out, const struct op *op)
 {
+	char enabled[64];
 	(void)op;
+	if (read_text(THP "enabled", enabled, sizeof enabled) > 0 && strstr(enabled, "[never]"))
+		return; /* the thread is not there, either */
 	if (write_text(KHUGEPAGED "scan_sleep_millisecs", "1")) {
 		skip(out, "khugepaged cannot be told to scan");
 		return;
