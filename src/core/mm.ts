@@ -36,6 +36,8 @@ export interface Vma {
   vm_file: File | null;
   /** Identity of the anon_vma chain's root, shared with forked relatives; 0 before the first fault. */
   anon_vma: number;
+  /** The anon_vmas by which its pages may be found: those of ancestors before the fork, then its own. */
+  anon_vma_chain: readonly number[];
   vm_userfaultfd_ctx: UserfaultfdCtx | null;
   /** Of a proposal of 2021: protection changes under mmap_sem for reading whose flush is still to come. */
   wrprotect_tlb_flush_pending?: number;

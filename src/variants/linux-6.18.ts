@@ -59,6 +59,7 @@ export default defineVariant({
     base: 'linux-6.12',
     supersedes: [],
     touches: [
+      'mm/mmap.c:is_mergeable_anon_vma',
       'mm/memory.c:do_wp_page',
       'mm/huge_memory.c:do_huge_pmd_wp_page',
       'include/linux/mm.h:folio_maybe_mapped_shared',
@@ -67,7 +68,10 @@ export default defineVariant({
       'mm/mremap.c:do_mremap',
       'fs/userfaultfd.c:userfaultfd_unregister',
     ],
-    commits: ['1da190f4d0a6 ("mm: Copy-on-Write (COW) reuse support for PTE-mapped THP")'],
+    commits: [
+      '1da190f4d0a6 ("mm: Copy-on-Write (COW) reuse support for PTE-mapped THP")',
+      '879bca0a2c4f ("mm/vma: fix incorrectly disallowed anonymous VMA merges")',
+    ],
     reported: [],
     builds: true,
     notes: [
@@ -76,6 +80,11 @@ export default defineVariant({
     ],
   },
   kernel: {
+    /** What was never touched merges with what was, whichever of the two grows, unless a fork made that one. */
+    is_mergeable_anon_vma(_k, one, other, neighbour) {
+      if (one.length > 0 && other.length > 0) return one.at(-1) === other.at(-1);
+      return neighbour === null || (one.length < 2 && other.length < 2);
+    },
     *do_wp_page(k, vmf) {
       const unshare = (vmf.flags & FAULT_FLAG_UNSHARE) !== 0;
       const { vma } = vmf;

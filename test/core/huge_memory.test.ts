@@ -57,6 +57,7 @@ class Bench {
       vm_pgoff: vpnOf(BASE),
       vm_file: null,
       anon_vma: 0,
+      anon_vma_chain: [],
       vm_userfaultfd_ctx: null,
     };
     this.mm.mmap.push(this.vma);

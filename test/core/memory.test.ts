@@ -114,6 +114,7 @@ function mapping(mm: Mm, vm_flags: number, vm_file: File | null): Vma {
     vm_pgoff: vm_file ? 0 : BASE / 4096,
     vm_file,
     anon_vma: 0,
+    anon_vma_chain: [],
     vm_userfaultfd_ctx: null,
   };
   mm.mmap.push(vma);

@@ -226,13 +226,25 @@ describe('mprotect()', () => {
 
   test('pages are found from a VMA that grew over theirs', () => {
     const space = new AddressSpace();
+    space.map(0, 3);
+    space.mprotect(1, 1, R);
+    space.write(2, 1);
+    expect(space.vmaAt(0).anon_vma).toBe(0);
+    space.mprotect(1, 1, RW);
+    expect(space.ranges()).toEqual([[0, 3]]);
+    expect(space.k.rmap_walk(e.pte_pfn(space.entry(2)))).toHaveLength(1);
+  });
+
+  test('what was written does not merge into a neighbour that never was', () => {
+    const space = new AddressSpace();
     space.map(0, 2);
     space.mprotect(0, 1, R);
     space.write(1, 1);
-    expect(space.vmaAt(0).anon_vma).toBe(0);
     space.mprotect(1, 1, R);
-    expect(space.ranges()).toEqual([[0, 2]]);
-    expect(space.k.rmap_walk(e.pte_pfn(space.entry(1)))).toHaveLength(1);
+    expect(space.ranges()).toEqual([
+      [0, 1],
+      [1, 2],
+    ]);
   });
 
   test('the same flags touch no entry', () => {

@@ -58,6 +58,7 @@ class Bench {
       vm_pgoff: BASE / PAGE_SIZE,
       vm_file: null,
       anon_vma: 0,
+      anon_vma_chain: [],
       vm_userfaultfd_ctx: null,
     };
     this.mm.mmap.push(this.vma);

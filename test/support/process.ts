@@ -49,6 +49,7 @@ export class Process {
       vm_pgoff: file ? 0 : BASE / 4096,
       vm_file: file,
       anon_vma: 0,
+      anon_vma_chain: [],
       vm_userfaultfd_ctx: null,
     };
     if (file && vm_flags & VM_SHARED) this.vma.vm_page_prot = vm_get_page_prot(vm_flags & ~VM_SHARED);

@@ -53,6 +53,7 @@ class Bench {
       vm_pgoff: shared ? 0 : BASE / PAGE_SIZE,
       vm_file: shared ? newFile(0, 'memory', 'shmem') : null,
       anon_vma: 0,
+      anon_vma_chain: [],
       vm_userfaultfd_ctx: null,
     };
     if (vma.vm_file) this.m.files.push(vma.vm_file);

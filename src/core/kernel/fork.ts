@@ -44,7 +44,7 @@ export function* dup_mmap(k: Kernel, oldmm: Mm, mm: Mm): KRun<number> {
 }
 
 /**
- * kernel/fork.c:dup_mmap(), for one VMA. Simplified: the anon_vma of the child is known by the root that it shares.
+ * kernel/fork.c:dup_mmap(), for one VMA. Simplified: no anon_vma of an ancestor is used again.
  * Enters with both mmap_sems held for write; returns with them held.
  *
  * @param uf grows by what dup_userfaultfd_complete() has to tell
@@ -57,8 +57,10 @@ export function* dup_vma(k: Kernel, mm: Mm, mpnt: Vma, uf: ForkCtx[]): KRun<numb
   linkVma(k.task, tmp);
   if (tmp.vm_flags & VM_WIPEONFORK) {
     tmp.anon_vma = 0;
+    tmp.anon_vma_chain = [];
     k.anon_vma_prepare(tmp);
     return 0;
   }
+  if (tmp.anon_vma !== 0) tmp.anon_vma_chain = [...mpnt.anon_vma_chain, k.m.nextAnonVma++];
   return yield* k.copy_page_range(mm, mpnt.vm_mm, mpnt, tmp);
 }

@@ -43,7 +43,7 @@ export function* mmap_region(
   }
   const vm_flags = k.accountable_mapping(flags) ? withFlags(flags, VM_ACCOUNT) : flags;
   const prev = mm.mmap[vmaIndexFrom(mm, addr) - 1] ?? null;
-  const area = { vm_flags, anon_vma: 0, file, pgoff, ctx: null };
+  const area = { vm_flags, anon_vma_chain: [], file, pgoff, ctx: null };
   let vma = yield* k.vma_merge(mm, prev, addr, end, area);
   if (vma === null) {
     vma = newVma(k, mm, addr, end, area);
@@ -73,6 +73,7 @@ function newVma(
     vm_pgoff: pgoff,
     vm_file: file ?? (vm_flags & VM_SHARED ? k.shmem_zero_setup() : null),
     anon_vma: 0,
+    anon_vma_chain: [],
     vm_userfaultfd_ctx: null,
   };
 }

@@ -10,7 +10,7 @@ export const VM_SPECIAL = VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP;
 /** What two neighbours must have in common to become one VMA. */
 export interface VmaIdentity {
   readonly vm_flags: number;
-  readonly anon_vma: number;
+  readonly anon_vma_chain: readonly number[];
   readonly file: File | null;
   /** Of the first page. */
   readonly pgoff: number;
@@ -27,12 +27,26 @@ export function is_mergeable_vma(k: Kernel, vma: Vma, area: VmaIdentity): boolea
   return vma.vm_file === area.file && vma.vm_userfaultfd_ctx === area.ctx;
 }
 
+/** The anon_vma of new pages, which is the last of the chain. */
+export const ownAnonVma = (chain: readonly number[]): number => chain.at(-1) ?? 0;
+
 /**
- * mm/mmap.c:is_mergeable_anon_vma(). Simplified: only roots are known, so relatives after a fork count as the same.
+ * mm/mmap.c:is_mergeable_anon_vma(). Faithful; that a neighbour without an anon_vma does not merge with an area that
+ * has one was not intended, and holds until 6.15.
  * Enters with mmap_sem held; returns with it held.
+ *
+ * @param neighbour the VMA that is to grow; null where the area lies between two that are asked about each other
  */
-export function is_mergeable_anon_vma(k: Kernel, one: number, other: number): boolean {
-  return one === 0 || other === 0 || one === other;
+export function is_mergeable_anon_vma(
+  k: Kernel,
+  one: readonly number[],
+  other: readonly number[],
+  neighbour: Vma | null,
+): boolean {
+  const isFree = one.length === 0 || other.length === 0;
+  // A VMA that a fork has made stays apart, so that not ever more of them hang on the lock of one root.
+  if (isFree && (neighbour === null || neighbour.anon_vma_chain.length === 1)) return true;
+  return ownAnonVma(one) === ownAnonVma(other);
 }
 
 /**
@@ -42,7 +56,7 @@ export function is_mergeable_anon_vma(k: Kernel, one: number, other: number): bo
 export function can_vma_merge_after(k: Kernel, vma: Vma, area: VmaIdentity): boolean {
   return (
     k.is_mergeable_vma(vma, area) &&
-    k.is_mergeable_anon_vma(area.anon_vma, vma.anon_vma) &&
+    k.is_mergeable_anon_vma(area.anon_vma_chain, vma.anon_vma_chain, vma) &&
     vma.vm_pgoff + pagesIn(vma.vm_start, vma.vm_end) === area.pgoff
   );
 }
@@ -54,7 +68,7 @@ export function can_vma_merge_after(k: Kernel, vma: Vma, area: VmaIdentity): boo
 export function can_vma_merge_before(k: Kernel, vma: Vma, area: VmaIdentity, pglen: number): boolean {
   return (
     k.is_mergeable_vma(vma, area) &&
-    k.is_mergeable_anon_vma(area.anon_vma, vma.anon_vma) &&
+    k.is_mergeable_anon_vma(area.anon_vma_chain, vma.anon_vma_chain, vma) &&
     vma.vm_pgoff === area.pgoff + pglen
   );
 }
@@ -82,7 +96,7 @@ export function* vma_merge(
   const mergesNext = next !== null && next.vm_start === end && k.can_vma_merge_before(next, area, pglen);
 
   if (prev && prev.vm_end === addr && k.can_vma_merge_after(prev, area)) {
-    const all = mergesNext && k.is_mergeable_anon_vma(prev.anon_vma, next.anon_vma);
+    const all = mergesNext && k.is_mergeable_anon_vma(prev.anon_vma_chain, next.anon_vma_chain, null);
     yield* k.__vma_adjust(prev, prev.vm_start, all ? next.vm_end : end, prev.vm_pgoff, null, prev);
     return prev;
   }
@@ -151,7 +165,9 @@ export function* __vma_adjust(
 
 /** A VMA that takes pages over has to be found from them. */
 function importAnonVma(importer: Vma, exporter: Vma): void {
-  if (importer.anon_vma === 0) importer.anon_vma = exporter.anon_vma;
+  if (importer.anon_vma !== 0) return;
+  importer.anon_vma = exporter.anon_vma;
+  importer.anon_vma_chain = exporter.anon_vma_chain;
 }
 
 /**

@@ -115,7 +115,7 @@ export function* vma_with_flags(
   const prev = start > vma.vm_start ? vma : vmaBefore(vma);
   const merged = yield* k.vma_merge(vma.vm_mm, prev, start, end, {
     vm_flags: newflags,
-    anon_vma: vma.anon_vma,
+    anon_vma_chain: vma.anon_vma_chain,
     file: vma.vm_file,
     pgoff: pgoffAt(vma, start),
     ctx: vma.vm_userfaultfd_ctx,

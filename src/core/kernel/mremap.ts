@@ -198,9 +198,9 @@ export function* copy_vma(
   const newPgoff = k.vma_is_anonymous(vma) && vma.anon_vma === 0 ? addr / PAGE_SIZE : pgoff;
   if (vmasIn(mm, addr, end).length > 0) return -ENOMEM;
   const old_start = vma.vm_start;
-  const { vm_flags, anon_vma, vm_file: file, vm_userfaultfd_ctx: ctx } = vma;
+  const { vm_flags, anon_vma_chain, vm_file: file, vm_userfaultfd_ctx: ctx } = vma;
   const prev = mm.mmap[vmaIndexFrom(mm, addr) - 1] ?? null;
-  const area = { vm_flags, anon_vma, file, pgoff: newPgoff, ctx };
+  const area = { vm_flags, anon_vma_chain, file, pgoff: newPgoff, ctx };
   const merged = yield* k.vma_merge(mm, prev, addr, end, area);
   if (merged) {
     const containsOld = old_start >= merged.vm_start && old_start < merged.vm_end;

@@ -16,7 +16,7 @@ export const linearPageIndex = (vma: Vma, va: Vaddr): number =>
   vma.vm_pgoff + Math.floor((va - vma.vm_start) / PAGE_SIZE);
 
 /**
- * mm/rmap.c:anon_vma_prepare(). Simplified: an adjacent VMA shares its anon_vma also after a fork; no allocation.
+ * mm/rmap.c:anon_vma_prepare(). Simplified: never out of memory.
  * Enters with mmap_sem held; returns with it held. Takes no step.
  */
 export function anon_vma_prepare(k: Kernel, vma: Vma): void {
@@ -24,9 +24,10 @@ export function anon_vma_prepare(k: Kernel, vma: Vma): void {
   const { mmap } = vma.vm_mm;
   const at = mmap.indexOf(vma);
   const near = [mmap[at + 1], mmap[at - 1]].find(
-    (other) => other && other.anon_vma !== 0 && mergeableAnon(vma, other),
+    (other) => other?.anon_vma_chain.length === 1 && mergeableAnon(vma, other),
   );
   vma.anon_vma = near ? near.anon_vma : k.m.nextAnonVma++;
+  vma.anon_vma_chain = [vma.anon_vma];
 }
 
 /** anon_vma_compatible(): the two would be one VMA but for their access rights. */

@@ -56,9 +56,9 @@ export function* rearmVmas(
   for (let from = start; vma && vma.vm_start < end; prev = vma, from = vma.vm_end, vma = vmaAfter(vma)) {
     const next = become(vma);
     if (next === null) continue;
-    const { anon_vma, vm_file: file, vm_pgoff: pgoff } = vma;
+    const { anon_vma_chain, vm_file: file, vm_pgoff: pgoff } = vma;
     const addr = vaddr(Math.max(from, vma.vm_start));
-    const area = { vm_flags: next.vm_flags, anon_vma, file, pgoff, ctx: next.ctx };
+    const area = { vm_flags: next.vm_flags, anon_vma_chain, file, pgoff, ctx: next.ctx };
     const merged: Vma | null = yield* k.vma_merge(mm, prev, addr, vaddr(Math.min(end, vma.vm_end)), area);
     if (merged) {
       vma = merged;
