@@ -16,7 +16,7 @@ export interface File {
   readonly firstPfn: number;
   /** Page cache: index to frame. Under the page lock of each page. */
   readonly cache: Map<number, Pfn>;
-  /** What is on disk, by index. */
+  /** What is on disk, by index; of shared memory, what is in swap. */
   readonly disk: Map<number, number>;
   /** Pages tagged dirty in the radix tree. */
   readonly dirtyTag: Set<number>;

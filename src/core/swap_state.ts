@@ -2,6 +2,8 @@
 import type { Pfn } from './units';
 
 export interface SwapState {
+  /** Whether there is a device in use. */
+  isOn: boolean;
   /** swap_map: references from entries and one from the cache, by slot. 0 is free. */
   readonly map: number[];
   /** What was written to the slot last. */
@@ -10,4 +12,4 @@ export interface SwapState {
   readonly cache: Map<number, Pfn>;
 }
 
-export const newSwapState = (): SwapState => ({ map: [], content: [], cache: new Map() });
+export const newSwapState = (): SwapState => ({ isOn: true, map: [], content: [], cache: new Map() });

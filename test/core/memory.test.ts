@@ -281,10 +281,10 @@ describe('a page after a fault', () => {
       is: { pte: 'P-WDAS--', refs: 2, maps: 1, dirty: true, holds: 11 },
     },
     {
-      shows: 'shared memory that nobody accounts for is writable after a read',
+      shows: 'shared memory, here out of swap, that nobody accounts for is writable after a read',
       given: () => new Bench(SHARED, { kind: 'shmem', accountsDirty: false }),
       does: (bench) => bench.load(),
-      is: { pte: 'P-W-A---', refs: 2, maps: 1, dirty: false, holds: 70 },
+      is: { pte: 'P-W-A---', refs: 2, maps: 1, dirty: true, holds: 70 },
     },
   ])('$shows', ({ given, does, is }) => {
     const bench = given();

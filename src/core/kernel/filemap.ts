@@ -2,7 +2,7 @@
 import type { Kernel, KRun } from '../kernel';
 import type { File } from '../mm';
 import { contentObject, fileObject, pageRefObject } from '../objects';
-import { Mapping, NO_PAGE, PG_swapbacked, PG_uptodate } from '../pages';
+import { Mapping, NO_PAGE, PG_dirty, PG_swapbacked, PG_uptodate } from '../pages';
 import { type Content, content, type Pfn } from '../units';
 
 /**
@@ -59,6 +59,8 @@ export function* add_to_page_cache_lru(k: Kernel, file: File, index: number): KR
     pages.refcount[page]!++;
     k.fill_page(page, content(file.disk.get(index) ?? 0));
     pages.flags[page]! |= PG_uptodate;
+    // What comes back from swap has no copy there any more.
+    if (file.kind === 'shmem' && file.disk.delete(index)) pages.flags[page]! |= PG_dirty;
     return true;
   });
   if (added) {

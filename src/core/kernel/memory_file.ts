@@ -49,7 +49,7 @@ export function* isForMonitor(k: Kernel, vmf: VmFault): KRun<boolean> {
   const { vm_flags, vm_file } = vmf.vma;
   if (!(vm_flags & VM_UFFD_MISSING) || vm_file?.kind !== 'shmem') return false;
   const page = yield* k.find_get_page(vm_file, vmf.pgoff);
-  if (page === NO_PAGE) return true;
+  if (page === NO_PAGE) return !vm_file.disk.has(vmf.pgoff);
   yield* k.put_page(page);
   return false;
 }

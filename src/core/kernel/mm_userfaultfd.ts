@@ -185,7 +185,7 @@ function* addToPageCache(k: Kernel, file: File, index: number, content: Content)
   k.m.pages.flags[page]! |= PG_swapbacked;
   yield* k.lock_page(page);
   const isNew = yield* k.step('add to page cache', fileObject(file.id), true, () => {
-    if (file.cache.has(index)) return false;
+    if (file.cache.has(index) || file.disk.has(index)) return false;
     file.cache.set(index, page);
     k.m.pages.mapping[page] = Mapping.file;
     k.m.pages.mappingId[page] = file.id;

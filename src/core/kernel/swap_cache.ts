@@ -3,7 +3,7 @@
  * entries that name it and one for the cache (SWAP_HAS_CACHE); a slot with count 0 is free and is handed out again.
  */
 import { assert } from '../assert';
-import { SwapType, swp_entry, swp_offset } from '../entry';
+import { NONE, SwapType, swp_entry, swp_offset } from '../entry';
 import type { Kernel, KRun } from '../kernel';
 import { pageFlagsObject, pageRefObject, swapSlotObject } from '../objects';
 import { NO_PAGE, PG_swapbacked, PG_swapcache } from '../pages';
@@ -11,12 +11,13 @@ import { content, type Pfn, type Pte } from '../units';
 
 /**
  * mm/swap_state.c:add_to_swap(). Simplified: the device never fills up, and huge pages are split before.
- * Enters with the page locked; returns with it locked and in the swap cache.
+ * Enters with the page locked; returns with it locked and in the swap cache, or false where there is no swap.
  */
 export function* add_to_swap(k: Kernel, page: Pfn): KRun<boolean> {
   k.VM_BUG_ON(!k.PageLocked(page), 'mm/swap_state.c:add_to_swap(): !PageLocked(page)');
   assert(!k.PageTransCompound(page), 'add_to_swap(): of a huge page');
   const entry = yield* k.get_swap_page();
+  if (entry === NONE) return false;
   yield* k.add_to_swap_cache(page, entry);
   // Its entries may be clean after MADV_FREE; the copy on the device is stale all the same.
   yield* k.set_page_dirty(page);
@@ -25,26 +26,31 @@ export function* add_to_swap(k: Kernel, page: Pfn): KRun<boolean> {
 
 /**
  * mm/swap_slots.c:get_swap_page(). Simplified: the lowest free slot.
- * Enters with the page locked; returns with the slot counted once, for the cache.
+ * Enters with the page locked; returns with the slot counted once, for the cache; NONE where no device is in use.
  */
 export function* get_swap_page(k: Kernel): KRun<Pte> {
   const { map } = k.m.swap;
-  const lowest = (): number => {
-    const free = map.indexOf(0);
-    return free < 0 ? map.length : free;
-  };
+  const lowest = (): number => k.lowestFreeSlot();
   const others = (): number[] => map.map((_count, slot) => swapSlotObject(slot));
   const slot = yield* k.stepOn(
     'get_swap_page',
     () => [swapSlotObject(lowest()), ...others()],
     1,
     () => {
+      if (!k.m.swap.isOn) return null;
       const free = lowest();
       map[free] = 1;
       return free;
     },
   );
-  return swp_entry(SwapType.swap, slot);
+  return slot === null ? NONE : swp_entry(SwapType.swap, slot);
+}
+
+/** Where get_swap_page() looks first. Takes no step. */
+export function lowestFreeSlot(k: Kernel): number {
+  const { map } = k.m.swap;
+  const free = map.indexOf(0);
+  return free < 0 ? map.length : free;
 }
 
 /**

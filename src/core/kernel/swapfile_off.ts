@@ -1,6 +1,6 @@
 /** mm/swapfile.c: swapoff(2), which brings every page back and maps it where its slot is named. */
 import * as e from '../entry';
-import { EINTR } from '../flags';
+import { EINTR, EINVAL } from '../flags';
 import type { Kernel, KRun } from '../kernel';
 import type { Mm, Vma } from '../mm';
 import { entryObject, swapSlotObject } from '../objects';
@@ -12,11 +12,42 @@ import { PAGE_SIZE, type Pfn, type Pte, type Vaddr, vaddr } from '../units';
 const ROUNDS = 4;
 
 /**
- * mm/swapfile.c:swapoff(). Simplified: there is one device, and it can be used again at once.
+ * mm/swapfile.c:swapoff(). Simplified: there is one device.
  * Enters with no lock held; returns with none held.
  */
 export function* swapoff(k: Kernel): KRun<number> {
-  return yield* k.try_to_unuse();
+  if (!(yield* k.switchSwap(false))) return -EINVAL;
+  const error = yield* k.try_to_unuse();
+  if (error !== 0) yield* k.switchSwap(true);
+  return error;
+}
+
+/** SWP_WRITEOK of the device, without which no slot is given out; returns what it was. */
+export function* switchSwap(k: Kernel, isOn: boolean): KRun<boolean> {
+  return yield* k.stepOn(
+    `swap ${isOn ? 'on' : 'off'}`,
+    () => [swapSlotObject(k.lowestFreeSlot())],
+    1,
+    () => {
+      const was = k.m.swap.isOn;
+      k.m.swap.isOn = isOn;
+      return was;
+    },
+  );
+}
+
+/**
+ * mm/shmem.c:shmem_unuse(). Simplified: pages that come back while it looks are not looked for again.
+ * Enters with no lock held; returns with none held, and shared memory out of swap.
+ */
+export function* shmem_unuse(k: Kernel): KRun<void> {
+  for (const file of k.m.files.filter(({ kind }) => kind === 'shmem')) {
+    for (const index of [...file.disk.keys()]) {
+      const page = yield* k.find_or_read_page(file, index);
+      yield* k.unlock_page(page);
+      yield* k.put_page(page);
+    }
+  }
 }
 
 /**
@@ -25,6 +56,7 @@ export function* swapoff(k: Kernel): KRun<number> {
  */
 export function* try_to_unuse(k: Kernel): KRun<number> {
   const { map } = k.m.swap;
+  yield* k.shmem_unuse();
   for (let round = 0; round < ROUNDS; round++) {
     let seen = 0;
     for (let slot = 0; slot < map.length; slot++) {

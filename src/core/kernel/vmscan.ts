@@ -3,6 +3,7 @@
  * deactivates and the one that frees. A huge page is always split before, as where it cannot be swapped whole.
  */
 import type { Kernel, KRun } from '../kernel';
+import type { File } from '../mm';
 import { fileObject, pageFlagsObject, pageRefObject, swapSlotObject } from '../objects';
 import { PG_dirty, PG_lru, PG_referenced } from '../pages';
 import type { Pfn } from '../units';
@@ -107,8 +108,10 @@ export function* unmapAndClean(k: Kernel, page: Pfn): KRun<'clean' | 'keep' | 'k
   const mode = { migration: false, batchFlush: true, ignoreAccess: false };
   if ((yield* k.page_mapped(page)) && !(yield* k.try_to_unmap(page, mode))) return 'keep_locked';
   if (!(yield* k.PageDirty(page))) return 'clean';
-  // Dirty pages of files are left to writeback; a shared-memory page would go to swap, which is not modelled.
-  if (!(yield* k.PageSwapCache(page)) || references === 'RECLAIM_CLEAN') return 'keep_locked';
+  // Dirty pages of files are left to writeback.
+  const file = k.fileOf(page);
+  const goesToSwap = file ? file.kind === 'shmem' : yield* k.PageSwapCache(page);
+  if (!goesToSwap || references === 'RECLAIM_CLEAN') return 'keep_locked';
   yield* k.try_to_unmap_flush_dirty();
   return yield* k.pageout(page);
 }
@@ -145,14 +148,40 @@ export function* testClear(k: Kernel, page: Pfn, bit: number, name: string): KRu
  * Enters with the page locked, in the swap cache and unmapped; returns with it locked unless the result is 'keep'.
  */
 export function* pageout(k: Kernel, page: Pfn): KRun<'clean' | 'keep' | 'keep_locked'> {
-  // Ours and the swap cache's: any other reference may be somebody who is writing to the page.
+  // Ours and the cache's: any other reference may be somebody who is writing to the page.
   if ((yield* k.page_count(page)) !== 2) return 'keep_locked';
+  const file = k.fileOf(page);
+  if (file) return (yield* k.shmem_writepage(page, file)) ? 'clean' : 'keep_locked';
   if (yield* k.clear_page_dirty_for_io(page)) yield* k.swap_writepage(page);
   else return 'clean';
   if ((yield* k.PageWriteback(page)) || (yield* k.PageDirty(page))) return 'keep';
   if (!(yield* k.trylock_page(page))) return 'keep';
   if ((yield* k.PageDirty(page)) || (yield* k.PageWriteback(page))) return 'keep_locked';
   return 'clean';
+}
+
+/**
+ * mm/shmem.c:shmem_writepage(). Simplified: written at once, and not by way of the swap cache.
+ * Enters with the page locked, unmapped and dirty; returns with it locked, and true if it is of no file any more.
+ */
+export function* shmem_writepage(k: Kernel, page: Pfn, file: File): KRun<boolean> {
+  if (!(yield* k.clear_page_dirty_for_io(page))) return false;
+  const content = yield* k.read_content(page);
+  const slot = (): number => swapSlotObject(k.lowestFreeSlot());
+  const isGone = yield* k.stepOn(
+    'shmem_writepage',
+    () => [fileObject(file.id), pageRefObject(page), slot()],
+    3,
+    () => {
+      if (!k.m.swap.isOn) return false;
+      file.disk.set(k.m.pages.index[page]!, content);
+      k.m.pages.refcount[page]!--;
+      k.dropFromCache(page, file);
+      return true;
+    },
+  );
+  if (!isGone) yield* k.set_page_dirty(page);
+  return isGone;
 }
 
 /**
@@ -203,7 +232,8 @@ export function* __remove_mapping(k: Kernel, page: Pfn): KRun<boolean> {
     return true;
   }
   const file = k.fileOf(page);
-  if (!file) return false;
+  // Shared memory that has just gone to swap.
+  if (!file) return yield* k.page_ref_freeze(page, 1);
   // Under the i_pages lock in the kernel, hence one step.
   const touched = [fileObject(file.id), pageRefObject(page), pageFlagsObject(page)];
   const removed = yield* k.stepOn(
