@@ -149,7 +149,11 @@ export function* cmp_and_merge_page(
   const tree_item = unstable.get(yield* k.read_content(page));
   const tree_page = tree_item ? yield* k.get_mergeable_page(tree_item) : NO_PAGE;
   if (tree_page !== NO_PAGE && tree_page !== page && (yield* k.pages_identical(page, tree_page))) {
-    return yield* k.mergeTwo(item, page, tree_item!, tree_page);
+    const contents = yield* k.read_content(page);
+    const result = yield* k.mergeTwo(item, page, tree_item!, tree_page);
+    // What is in the stable tree is in the other one no longer.
+    if (result === 'merged') unstable.delete(contents);
+    return result;
   }
   if (tree_page !== NO_PAGE) yield* k.put_page(tree_page);
   unstable.set(yield* k.read_content(page), item);

@@ -177,15 +177,23 @@ export function* try_to_merge_two_pages(
   return false;
 }
 
+/** max_page_sharing: so many mappings of one KSM page, lest a walk over them take too long. */
+const MAX_PAGE_SHARING = 256;
+
+/** is_page_sharing_candidate(). */
+const hasRoom = (k: Kernel, kpage: Pfn): boolean =>
+  (k.m.ksm.items.get(kpage)?.length ?? 0) < MAX_PAGE_SHARING;
+
 /**
- * mm/ksm.c:stable_tree_insert(). Simplified: the tree is a map by contents, without chains of duplicates.
- * Enters with the page locked; returns false if there is a KSM page with these contents already.
+ * mm/ksm.c:stable_tree_insert(). Simplified: the tree is a map by contents; of a chain of duplicates it has the last.
+ * Enters with the page locked; returns false if there is a KSM page with these contents that can be shared more.
  */
 export function* stable_tree_insert(k: Kernel, kpage: Pfn): KRun<boolean> {
   const { stable, items } = k.m.ksm;
   const contents = yield* k.read_content(kpage);
   const inserted = yield* k.step('stable_tree_insert', ksmObject, true, () => {
-    if (stable.has(contents)) return false;
+    const known = stable.get(contents);
+    if (known !== undefined && hasRoom(k, known)) return false;
     stable.set(contents, kpage);
     items.set(kpage, []);
     return true;
@@ -222,7 +230,7 @@ export function* stable_tree_search(k: Kernel, page: Pfn): KRun<Pfn> {
     false,
     () => stable.get(contents) as Pfn | undefined,
   );
-  if (found === undefined) return NO_PAGE;
+  if (found === undefined || !hasRoom(k, found)) return NO_PAGE;
   if (yield* k.get_ksm_page(found)) {
     if (yield* k.pages_identical(page, found)) return found;
     yield* k.put_page(found);
