@@ -1,4 +1,4 @@
-/** khugepaged: copies pages that are shared after a fork as well; asks for marks twice. */
+/** khugepaged: copies pages that are shared after a fork, and parts of huge pages; asks for marks twice. */
 import {
   entry as e,
   type Kernel,
@@ -20,9 +20,10 @@ function* sharedTooMany(k: Kernel, page: Pfn, scanned: Counted): KRun<boolean> {
 }
 
 /** Nobody but mappings and the swap cache has a reference. */
-function* is_refcount_suitable(k: Kernel, page: Pfn): KRun<boolean> {
-  const cached = (yield* k.PageSwapCache(page)) ? 1 : 0;
-  return (yield* k.page_count(page)) === (yield* k.page_mapcount(page)) + cached;
+function* is_refcount_suitable(k: Kernel, head: Pfn): KRun<boolean> {
+  const cached = (yield* k.PageSwapCache(head)) ? 1 : 0;
+  const mapcount = yield* k.changelessMapcount('total_mapcount', head, () => k.mappingsOf(head));
+  return (yield* k.page_count(head)) === mapcount + cached;
 }
 
 const isEmpty = (k: Kernel, pteval: ReturnType<typeof e.pte_mkold>): boolean =>
@@ -41,12 +42,12 @@ export const khugepaged: VariantKernel = {
     const page = k.vm_normal_page(vma, address, pteval);
     if (page === null) return 'page_null';
     if (yield* sharedTooMany(k, page, scanned)) return 'page_count';
-    if (k.PageTransCompound(page)) return 'page_compound';
-    if (!(yield* k.PageLRU(page))) return 'page_lru';
-    if (k.PageLocked(page)) return 'page_lock';
-    if (!k.PageAnon(page)) return 'page_anon';
-    if (!(yield* is_refcount_suitable(k, page))) return 'page_count';
-    if (e.pte_young(pteval) || (yield* k.isReferenced(page))) scanned.referenced++;
+    const head = k.m.compound_head(page);
+    if (!(yield* k.PageLRU(head))) return 'page_lru';
+    if (k.PageLocked(head)) return 'page_lock';
+    if (!k.PageAnon(head)) return 'page_anon';
+    if (!(yield* is_refcount_suitable(k, head))) return 'page_count';
+    if (e.pte_young(pteval) || (yield* k.isReferenced(head))) scanned.referenced++;
     return 'succeed';
   },
 
@@ -59,21 +60,24 @@ export const khugepaged: VariantKernel = {
     if (page === null) return 'page_null';
     k.VM_BUG_ON(!k.PageAnon(page), 'mm/khugepaged.c:__collapse_huge_page_isolate(): not anonymous');
     if (yield* sharedTooMany(k, page, scanned)) return 'page_count';
-    if (k.PageTransCompound(page)) return 'page_compound';
-    if (!(yield* k.trylock_page(page))) return 'page_lock';
-    const isAlone = yield* is_refcount_suitable(k, page);
-    if (!isAlone || !(yield* k.isolate_lru_page(page))) {
-      yield* k.unlock_page(page);
-      return isAlone ? 'del_page_lru' : 'page_count';
+    const head = k.m.compound_head(page);
+    if (!k.PageTransCompound(page) || !taken.includes(head)) {
+      if (!(yield* k.trylock_page(head))) return 'page_lock';
+      const isAlone = yield* is_refcount_suitable(k, head);
+      if (!isAlone || !(yield* k.isolate_lru_page(head))) {
+        yield* k.unlock_page(head);
+        return isAlone ? 'del_page_lru' : 'page_count';
+      }
+      taken.push(head);
     }
-    taken.push(page);
     if (e.pte_write(pteval)) scanned.writable = true;
-    if (e.pte_young(pteval) || (yield* k.isReferenced(page))) scanned.referenced++;
+    if (e.pte_young(pteval) || (yield* k.isReferenced(head))) scanned.referenced++;
     return 'succeed';
   },
 
   *__collapse_huge_page_copy(k, first, new_page) {
     const ptl = k.pte_lockptr(first);
+    const compounds: Pfn[] = [];
     for (let i = 0; i < k.m.HPAGE_PMD_NR; i++) {
       const pte = first.at(i);
       const pteval = yield* k.pte_get(pte);
@@ -82,7 +86,9 @@ export const khugepaged: VariantKernel = {
       const isZero = k.is_zero_pfn(src_page);
       if (!isZero) {
         yield* k.copy_page(src_page, pfn(new_page + i), pte.va);
-        yield* k.release_pte_page(src_page);
+        const head = k.m.compound_head(src_page);
+        if (!k.PageTransCompound(src_page)) yield* k.release_pte_page(src_page);
+        else if (!compounds.includes(head)) compounds.push(head);
       }
       yield* k.spin_lock(ptl);
       yield* k.set_pte_at(pte, e.NONE);
@@ -90,5 +96,7 @@ export const khugepaged: VariantKernel = {
       yield* k.spin_unlock(ptl);
       if (!isZero) yield* k.free_page_and_swap_cache(src_page);
     }
+    // A huge page stays locked until the last of its parts has been copied.
+    for (const head of compounds) yield* k.release_pte_page(head);
   },
 };
