@@ -46,7 +46,7 @@ export async function runRandom(
     return exit.done;
   }
   print(result, seed, options, terminal);
-  recordFor(options, result.release, result, seed);
+  if (result.cut === null && !signal.aborted) recordFor(options, result.release, result, seed);
   if (signal.aborted) return exit.interrupted;
   return result.figures.disagreed > 0 ? exit.found : exit.done;
 }
@@ -56,6 +56,7 @@ function print(result: RandomResult, seed: number, options: ConformOptions, term
   for (const finding of new Set(result.findings)) {
     stdout.write(`${finding.text}\n# saved as ${save(finding, options.output ?? FOLDER)}\n\n`);
   }
+  if (result.cut !== null) terminal.stderr.write(`faultline: not all could be run: ${result.cut}\n`);
   stdout.write(`${figuresText(result.figures, result.release)} Against ${result.variant}, seed ${seed}.\n`);
 }
 

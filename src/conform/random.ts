@@ -6,6 +6,7 @@ import { drafts } from '../fuzz/generate';
 import { smaller } from '../fuzz/simplify';
 import { compile, type Fixture, FixtureError, type Workload } from '../workload/index';
 import { type Figures, figuresOf, type Judged, judgeRun } from './agree';
+import { CannotRunError } from './cannot_run';
 import type { KernelRun, ObservedRun } from './observation';
 import { type Job, JobError, type JobOptions, jobOf } from './steps';
 
@@ -33,6 +34,8 @@ export interface RandomFinding {
 }
 
 export interface RandomResult {
+  /** Why fewer fixtures than wanted were run; null where all were. */
+  readonly cut: string | null;
   readonly release: string;
   readonly variant: string;
   readonly figures: Figures;
@@ -52,6 +55,7 @@ const BATCH = 250;
 /** Disagreements of one kind are likely to have one cause. */
 const WORTH_SHRINKING = 6;
 const MOST_ROUNDS = 40;
+const TRIES = 2;
 
 export const conformRandom = (options: RandomOptions): Promise<RandomResult | null> =>
   new Campaign(options).run();
@@ -62,6 +66,7 @@ class Campaign {
   private readonly arbitrary;
   private variant: ResolvedVariant | null = null;
   private release = '';
+  private cut: string | null = null;
 
   constructor(private readonly options: RandomOptions) {
     this.arbitrary = drafts({ without: new Set(options.without) });
@@ -73,18 +78,34 @@ class Campaign {
     for (let from = 0; from < runs && !stopped(); from += BATCH) {
       tell(`${from} of ${runs} fixtures`);
       const seeds = Array.from({ length: Math.min(BATCH, runs - from) }, (_, i) => (seed + from + i) | 0);
-      const pairs = await this.both(seeds.flatMap((one) => this.fixture(one) ?? []));
-      if (pairs === null) return null;
+      const pairs = await this.batch(seeds.flatMap((one) => this.fixture(one) ?? []));
+      if (pairs === null) break;
       this.judged.push(...pairs.map(({ judged }) => judged));
       for (const pair of pairs) await this.consider(pair);
     }
     if (!this.variant) return null;
     return {
+      cut: this.cut,
       release: this.release,
       variant: this.variant.meta.id,
       figures: figuresOf(this.judged),
       findings: [...this.findings.values()],
     };
+  }
+
+  /** A start that fails is tried once more; after that, what was found before it is kept. Null where it ends. */
+  private async batch(fixtures: readonly Fixture[]): Promise<Pair[] | null> {
+    for (let left = TRIES; ; left--) {
+      try {
+        return await this.both(fixtures);
+      } catch (error) {
+        if (!(error instanceof CannotRunError) || this.judged.length === 0) throw error;
+        this.cut = this.options.stopped() ? 'interrupted' : error.message;
+        if (left === 1 || this.options.stopped()) return null;
+        this.options.tell('trying once more');
+      }
+      this.cut = null;
+    }
   }
 
   private fixture(seed: number): Fixture | null {
