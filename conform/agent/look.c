@@ -185,7 +185,9 @@ static void mark_huge(int fd, const struct vma *vma, u64 start, u64 end, const u
 		memset(huge + first, zero ? 'h' : '?', HUGE_PAGES);
 		candidates += !zero;
 	}
-	char answer = vma->huge == 0 ? '-' : vma->huge == candidates * 2048 ? 'h' : '?';
+	/* Before 6.6 smaps does not count what PROT_NONE hides. */
+	bool hidden = !strncmp(vma->permissions, "---", 3);
+	char answer = hidden ? '?' : vma->huge == 0 ? '-' : vma->huge == candidates * 2048 ? 'h' : '?';
 	for (u64 i = 0; i < pages; i++)
 		if (huge[i] == '?')
 			huge[i] = answer;

@@ -105,7 +105,8 @@ static void verb_khugepaged(struct outcome *out, const struct op *op)
 
 static long move_to(const struct op *op, int node)
 {
-	enum { MOVE = 2, CHUNK = 128 };
+	/* MOVE_ALL moves what several processes map, too, and wants CAP_SYS_NICE. */
+	enum { MOVE = 2, MOVE_ALL = 4, CHUNK = 128 };
 	long result = 0;
 	for (u64 from = 0; from < op->pages && result >= 0; from += CHUNK) {
 		void *pages[CHUNK];
@@ -115,7 +116,9 @@ static long move_to(const struct op *op, int node)
 			pages[i] = (void *)(op->at + (from + i) * PAGE);
 			nodes[i] = node;
 		}
-		result = outcome_of(syscall(SYS_move_pages, 0, count, pages, nodes, status, MOVE));
+		result = outcome_of(syscall(SYS_move_pages, 0, count, pages, nodes, status, MOVE_ALL));
+		if (result == -EPERM)
+			result = outcome_of(syscall(SYS_move_pages, 0, count, pages, nodes, status, MOVE));
 	}
 	return result;
 }

@@ -24,6 +24,8 @@ export interface Manner {
   /** Of the kernel under test. */
   readonly softDirty: boolean;
   readonly ksmFlag: boolean;
+  /** smaps counts huge entries that PROT_NONE hides from the CPU: from 6.6 on. */
+  readonly countsHidden: boolean;
   /** Numbers of contents as the agent counts them. */
   readonly contentOf: (model: number) => number;
 }
@@ -133,8 +135,19 @@ class Looker {
 
   private vma(vma: Vma, first: number, last: number): VmaView {
     const sum = { anonymous: 0, huge: 0, lazyFree: 0, swap: 0 };
-    for (let at: number = vma.vm_start; at < vma.vm_end; at += PAGE) this.account(at, sum);
+    for (let at: number = vma.vm_start; at < vma.vm_end; at += PAGE) {
+      this.account(at, sum);
+      if (this.isInFileSwap(vma, at)) sum.swap += SWAPBACKED_KIB;
+    }
     return { first, last, permissions: permissionsOf(vma.vm_flags), ...sum, flags: flagsOf(vma.vm_flags) };
+  }
+
+  /** Shared memory in swap has no entries; who could write a copy of his own is asked only where he has none yet. */
+  private isInFileSwap(vma: Vma, at: number): boolean {
+    if (vma.vm_file?.kind !== 'shmem') return false;
+    if (!vma.vm_file.disk.has(vma.vm_pgoff + (at - vma.vm_start) / PAGE)) return false;
+    const isShared = (vma.vm_flags & flags.VM_SHARED) !== 0 || (vma.vm_flags & flags.VM_WRITE) === 0;
+    return isShared || e.pte_none(this.leaf(at).entry);
   }
 
   private account(
@@ -147,6 +160,7 @@ class Looker {
       if (e.swp_type(entry) === e.SwapType.swap) sum.swap += SWAPBACKED_KIB;
       return;
     }
+    if (huge && e.pmd_protnone(entry) && !this.manner.countsHidden) return;
     const frame = pfn(e.pte_pfn(entry) + (huge ? Math.floor((at % this.m.HPAGE_PMD_SIZE) / PAGE) : 0));
     if (!this.m.pfn_valid(frame) || this.isZero(frame)) return;
     const head = this.m.compound_head(frame);

@@ -5,7 +5,7 @@
 import { buildKernel, KernelBug, type Machine, must, type ResolvedVariant, type Step } from '../core/index';
 import { emptyMachine, type Item, type UserStep, type Workload } from '../workload/index';
 import { mapRegion, perform } from '../workload/perform';
-import { below, machineLayers } from './model_lacks';
+import { below, isSince } from './model_lacks';
 import { look, type Manner } from './model_look';
 import type { ModelOptions } from './model_options';
 import { Pauses } from './model_pause';
@@ -53,20 +53,22 @@ class ModelRun implements Stage {
     variant: ResolvedVariant,
     private readonly options: ModelOptions,
   ) {
-    const { softDirty, ksmFlag } = options.features;
+    const { softDirty, ksmFlag, swap, release } = options.features;
     const workload = { ...given, config: { ...given.config, softDirty } };
     this.workload = workload;
     this.m = emptyMachine(workload);
+    this.m.swap.isOn = swap;
     const { steps, ids } = listSteps(workload);
     this.listed = steps;
     this.ids = ids;
     this.manner = {
       softDirty,
       ksmFlag,
+      countsHidden: isSince(release, 6, 6),
       contentOf: (model) => this.contents.get(model) ?? model,
     };
     this.watcher = new Watcher(workload, this.slots, this.manner.contentOf);
-    const layers = [...variant.layers, ...machineLayers(options.features), this.watcher.layer(variant)];
+    const layers = [...variant.layers, this.watcher.layer(variant)];
     this.pauses = new Pauses(workload, this.slots);
     const Kernel = buildKernel([...layers, this.pauses.layer(layers)]);
     for (const actor of workload.actors) {

@@ -102,7 +102,12 @@ export class Onlooker implements Observer<Seen> {
   private over(machine: Machine, seen: Seen): void {
     for (const task of seen.at.keys()) this.close(seen, task);
     const contentOf = (content: number): number => this.valueOf(seen, content);
-    const views = look(machine, this.workload, { softDirty: false, ksmFlag: false, contentOf });
+    const views = look(machine, this.workload, {
+      softDirty: false,
+      ksmFlag: false,
+      countsHidden: true,
+      contentOf,
+    });
     for (const { process, region, pages } of views) {
       for (const { first, last, content, stride } of pages) {
         for (let page = first; content !== null && page <= last; page++) {
