@@ -67,7 +67,7 @@ test.each([
     else
       expect(ran.lines.filter((line) => line.startsWith('ok '))).toHaveLength(Number(ran.lines[1]!.slice(3)));
   },
-  60_000,
+  240_000,
 );
 
 /** One change, which the text must hold exactly once. */
@@ -128,7 +128,7 @@ test.each([
     expect(ran.lines.join('\n')).toMatch(says);
     expect(ran.code).toBe(1);
   },
-  60_000,
+  240_000,
 );
 
 test.each([
@@ -148,7 +148,7 @@ test.each([
     expect(ran.lines.filter((line) => line.startsWith('not ok'))).toEqual(failed);
     expect(ran.code).toBe(failed.length > 0 ? 1 : 0);
   },
-  60_000,
+  240_000,
 );
 
 test('what user space cannot force is said in the program and beside it', async () => {

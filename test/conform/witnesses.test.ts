@@ -169,7 +169,7 @@ test('between its wake-up and its retry a thread is held: it finds its page prot
     'monitor: uffd_wait released',
     'monitor: uffd_unprotect guest ended',
   ]);
-}, 60_000);
+}, 240_000);
 
 test('somebody who ran although he was to be held is named: khugepaged needs the CPU', async () => {
   const run = await live('not-held', 'khugepaged', ['vcpu', 'monitor', 'monitor', 'monitor']);
@@ -180,7 +180,7 @@ test('somebody who ran although he was to be held is named: khugepaged needs the
     return;
   }
   expect(told(run).slice(2)).toContain('monitor: khugepaged ended vcpu');
-}, 60_000);
+}, 240_000);
 
 test('the command forces an order and says what the kernel did', async () => {
   const argv = [
@@ -210,7 +210,7 @@ test('the command forces an order and says what the kernel did', async () => {
   expect(witnesses[1]!.cannotForce).toBe(
     'user space cannot stop "vcpu: write guest[0]" in userfaultfd_must_wait() while "monitor: uffd_serve copy" goes on',
   );
-}, 60_000);
+}, 240_000);
 
 test.each([
   { words: '--witnesses uffd-wp-2018 --runs 1', code: 64, says: '--witnesses and --runs exclude each other' },
