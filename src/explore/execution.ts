@@ -49,7 +49,7 @@ interface Round {
   readonly steps: number;
 }
 
-/** Of generators that cannot be copied the state is not known; so many faults in a row count as a round. */
+/** Where the state is not known, or others change it all the time, so many faults in a row count as a round. */
 const ROUND_UNSEEN = 16;
 
 export class Execution<Notes extends object> {
@@ -149,9 +149,8 @@ export class Execution<Notes extends object> {
     const state = this.state();
     const steps = this.schedule.length;
     const before =
-      state === null
-        ? task.refaults > ROUND_UNSEEN && { steps: steps - 1 }
-        : this.rounds.find((round) => round.state === state);
+      this.rounds.find((round) => round.state === state) ??
+      (task.refaults > ROUND_UNSEEN ? { steps: steps - 1 } : undefined);
     if (before) {
       this.roundFrom = before.steps;
       this.spinning = [...new Set(this.schedule.slice(before.steps))];
