@@ -3,9 +3,9 @@ const { join } = require('node:path');
 require('ts-node').register({ swc: true, cwd: join(__dirname, '..') });
 
 const source = join(__dirname, '..', 'src');
-const { resumableModule } = require('../src/compare/resumable');
+const { resumableFolders, resumableModule } = require('../src/compare/resumable');
 const runtime = join(source, 'core', 'frame');
-const folders = ['core', 'variants', 'workload', 'conform'].map((name) => join(source, name, '/'));
+const folders = resumableFolders.map((name) => join(source, name, '/'));
 
 const compileTypeScript = require.extensions['.ts'];
 require.extensions['.ts'] = (module, file) => {

@@ -22,6 +22,9 @@ export function resumableModule(code: string, path: string): string {
     : `${load} ${made}`;
 }
 
+/** Folders of the source, and of what is built from it, whose generators are made resumable. */
+export const resumableFolders = ['core', 'variants', 'workload', 'conform'] as const;
+
 /** A replacement of part of a text. */
 interface Edit {
   readonly start: number;

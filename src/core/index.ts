@@ -17,6 +17,7 @@ export * from './objects';
 export * from './pages';
 export * from './pmd_walk';
 export * from './run';
+export { notState } from './shape';
 export * from './table';
 export * from './task';
 export * from './tlb';

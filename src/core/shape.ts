@@ -13,7 +13,7 @@ export interface Shape {
 }
 
 /** What says nothing about the future of a run. */
-const KEPT = new Set([
+export const notState: ReadonlySet<string> = new Set([
   'log',
   'cost',
   'watch',
@@ -61,8 +61,8 @@ function isSame(a: readonly string[], b: readonly string[]): boolean {
 
 function shapeWith(object: object): Shape {
   const keys = Object.keys(object);
-  const state = keys.filter((key) => !KEPT.has(key));
-  const all = [...state, ...keys.filter((key) => KEPT.has(key))];
+  const state = keys.filter((key) => !notState.has(key));
+  const all = [...state, ...keys.filter((key) => notState.has(key))];
   const fields = all.map((key) => `o[${JSON.stringify(key)}]`);
   const prototype: unknown = Object.getPrototypeOf(object);
   // In the order of the original; a field at a time under a computed name would make a slow object.

@@ -2,25 +2,7 @@
  * A number that two states share when everything in them is equal: the whole machine and the observer's notes,
  * object by object. 53 bits; the log, the cost and what was found so far do not count.
  */
-import { Pages, Table } from '../core/index';
-
-/** What says nothing about the future. */
-const IGNORED = new Set([
-  'log',
-  'cost',
-  'watch',
-  'config',
-  'spans',
-  'tables',
-  'pending',
-  'solo',
-  'found',
-  'reached',
-  'refused',
-  'refaults',
-  'refaultVpn',
-  'refaultStates',
-]);
+import { notState, Pages, Table } from '../core/index';
 
 class Hasher {
   private a = 0x811c9dc5;
@@ -55,7 +37,7 @@ class Hasher {
     if (Array.isArray(v)) return this.list(v);
     if (v instanceof Map) return this.unordered([...v].map(([key, entry]) => [key, entry]));
     if (v instanceof Set) return this.unordered([...v]);
-    for (const key of Object.keys(v)) if (!IGNORED.has(key)) this.value((v as Record<string, unknown>)[key]);
+    for (const key of Object.keys(v)) if (!notState.has(key)) this.value((v as Record<string, unknown>)[key]);
   }
 
   private list(items: readonly unknown[]): void {

@@ -3,7 +3,7 @@ import { loadFixtures, loadVariants } from '../../src/compare/load';
 import { CannotRunError } from '../../src/conform/cannot_run';
 import { runLive } from '../../src/conform/live';
 import { runModel } from '../../src/conform/model_run';
-import type { KernelFeatures, Observation, ObservedRun } from '../../src/conform/observation';
+import type { Observation, ObservedRun } from '../../src/conform/observation';
 import { jobOf } from '../../src/conform/steps';
 import { judgeWitness } from '../../src/conform/witness_judgement';
 import { fullSize, type Planned, planWitnesses } from '../../src/conform/witness_plan';
@@ -11,23 +11,7 @@ import { type Tried, triedBy } from '../../src/conform/witness_tries';
 import type { ResolvedVariant } from '../../src/core/index';
 import { compile, parseFixture } from '../../src/workload/index';
 import { faultline } from '../cli/terminal';
-
-const features: KernelFeatures = {
-  release: '6.18.44',
-  userfaultfd: true,
-  userfaultfdErrno: 0,
-  userfaultfdFeatures: 0,
-  softDirty: false,
-  pagemapScan: true,
-  kpageflags: true,
-  ksmFlag: true,
-  frames: true,
-  ksm: true,
-  swap: false,
-  nodes: 1,
-  fs: true,
-  thp: true,
-};
+import { features } from './sample';
 
 const variant = (id: string): ResolvedVariant => loadVariants([id])[0]!.variant;
 

@@ -4,10 +4,10 @@ const { readFileSync } = require('node:fs');
 const { join, sep } = require('node:path');
 const { createTransformer } = require('@swc/jest');
 require('ts-node').register({ swc: true, cwd: join(__dirname, '..', '..') });
-const { resumableModule } = require('../../src/compare/resumable');
+const { resumableFolders, resumableModule } = require('../../src/compare/resumable');
 
 const source = join(__dirname, '..', '..', 'src');
-const folders = ['core', 'variants', 'workload', 'conform'].map((name) => join(source, name) + sep);
+const folders = resumableFolders.map((name) => join(source, name) + sep);
 const version = createHash('sha256')
   .update(readFileSync(join(source, 'compare', 'resumable.ts')))
   .digest('hex');
