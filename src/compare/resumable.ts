@@ -6,6 +6,7 @@
  */
 import type ts from 'typescript';
 import { runtime } from '../core/frame';
+import { liveAt } from './liveness';
 
 const compiler = (): typeof ts => require('typescript') as typeof ts;
 
@@ -168,7 +169,8 @@ function onReturn(node: ts.ReturnStatement, source: ts.SourceFile, edits: Edit[]
     edits.push({ start: value.expression.getStart(source), end: value.expression.getEnd(), text: '__frame' });
     // A function within another has a place of its own.
     const own = JSON.stringify(`${owner.id}:${body.pos}`);
-    edits.push(insert(body.getEnd(), `, ${accessor(node, source, owner.parameters)}, ${own}`));
+    const live = liveAt(body, variablesOf(node, source, owner.parameters), source);
+    edits.push(insert(body.getEnd(), `, ${accessor(live)}, ${own}`));
     edits.push(insert(body.body.getStart(source) + 1, ' again: for (;;)'));
     return;
   }
@@ -208,8 +210,12 @@ function frameOf(node: ts.Node, source: ts.SourceFile): string | null {
   return isBody ? (at as ts.FunctionExpression).parameters[0]!.name.getText(source) : null;
 }
 
-/** `function (__v, __at) { ... }` for the parameters and variables around a body, see Locals in core/frame.ts. */
-function accessor(node: ts.ReturnStatement, source: ts.SourceFile, parameters: readonly string[]): string {
+/** The parameters and variables around a body. */
+function variablesOf(
+  node: ts.ReturnStatement,
+  source: ts.SourceFile,
+  parameters: readonly string[],
+): string[] {
   const outer = node.parent.parent as ts.FunctionLikeDeclaration;
   const isOutermost = compiler().isParenthesizedExpression(outer.parent) && outer.parent.pos === 0;
   const names = isOutermost ? [...parameters] : outer.parameters.map(({ name }) => name.getText(source));
@@ -217,8 +223,28 @@ function accessor(node: ts.ReturnStatement, source: ts.SourceFile, parameters: r
     if (!compiler().isVariableStatement(statement)) continue;
     for (const { name } of statement.declarationList.declarations) names.push(name.getText(source));
   }
-  const set = names.map((name, i) => `${name} = __v[__at + ${i}];`).join(' ');
-  return `function (__v, __at) { if (__at === undefined) __v.push(${names.join(', ')}); else { ${set} } }`;
+  return names;
+}
+
+/**
+ * `function (__l, __v, __at) { ... }`, see Locals in core/frame.ts.
+ * @param live variables by label
+ */
+function accessor(live: readonly (readonly string[])[]): string {
+  const labels = new Map<string, number[]>();
+  live.forEach((names, label) => {
+    const known = labels.get(names.join());
+    if (known) known.push(label);
+    else labels.set(names.join(), [label]);
+  });
+  const cases = (told: (names: string[]) => string): string =>
+    [...labels]
+      .filter(([names]) => names !== '')
+      .map(([names, at]) => `${at.map((n) => `case ${n}: `).join('')}${told(names.split(','))} break;`)
+      .join(' ');
+  const get = cases((names) => `__v.push(${names.join(', ')});`);
+  const set = cases((names) => names.map((name, i) => `${name} = __v[__at + ${i}];`).join(' '));
+  return `function (__l, __v, __at) { if (__at === undefined) switch (__l) { ${get} } else switch (__l) { ${set} } }`;
 }
 
 const insert = (at: number, text: string): Edit => ({ start: at, end: at, text });

@@ -10,8 +10,8 @@ const Signal = { end: 0, pause: 1, enter: 2 } as const;
 type Signal = (typeof Signal)[keyof typeof Signal];
 
 type Body = (this: unknown, frame: Frame) => Signal;
-/** Appends the variables to a list or, told where they stand in it, takes them from there. */
-export type Locals = (list: unknown[], at?: number) => void;
+/** Appends the variables that matter at a label to a list or, told where they stand in it, takes them from there. */
+export type Locals = (label: number, list: unknown[], at?: number) => void;
 
 type Running = Frame | Iterator<Step, unknown, undefined>;
 
@@ -46,6 +46,7 @@ export class Frame implements Iterator<Step, unknown, undefined> {
   pause(value: unknown): Signal {
     this.label++;
     this.value = value;
+    this.received = undefined;
     return Signal.pause;
   }
   /**
@@ -110,8 +111,8 @@ export class Frame implements Iterator<Step, unknown, undefined> {
       if (!(frame instanceof Frame)) return null;
       frames.push(frame);
       starts.push(state.length);
-      state.push(frame.id, frame.label, frame.received);
-      frame.locals(state);
+      state.push(frame.id, frame.label);
+      frame.locals(frame.label, state);
     }
     return { frames, starts, state };
   }
@@ -121,8 +122,9 @@ export class Frame implements Iterator<Step, unknown, undefined> {
   }
   private moveTo(state: unknown[], at: number): void {
     this.label = state[at + 1] as number;
-    this.received = state[at + 2];
-    this.locals(state, at + 3);
+    // Whoever is parked has not received anything yet.
+    this.received = undefined;
+    this.locals(this.label, state, at + 2);
   }
 }
 
@@ -131,7 +133,7 @@ export interface SavedFrames {
   readonly frames: readonly Frame[];
   /** By frame: where it begins in `state`. */
   readonly starts: readonly number[];
-  /** Of each frame its id, label, received value and variables: equal where the future is. */
+  /** Of each frame its id, label and those variables that still matter: equal where the future is. */
   readonly state: unknown[];
 }
 

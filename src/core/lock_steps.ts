@@ -3,7 +3,7 @@
  * test and is told to the watch; it is not an assertion of ours.
  */
 import { KernelBug } from './assert';
-import { NOBODY, type RwSem, type SpinLock } from './locks';
+import { addReader, NOBODY, type RwSem, type SpinLock } from './locks';
 import { mmapSemObject, pageLockObject, spinlockObject } from './objects';
 import { done, type Run } from './run';
 import { Steps } from './steps';
@@ -118,7 +118,7 @@ export abstract class LockSteps extends Steps {
   down_read(sem: RwSem): Run<void> {
     this.might_sleep('down_read(mmap_sem)');
     if (this.m.solo && sem.writer === NOBODY) {
-      sem.readers.push(this.task.id);
+      addReader(sem, this.task.id);
       return done(undefined);
     }
     return this.acquire(
@@ -128,14 +128,14 @@ export abstract class LockSteps extends Steps {
       () => sem.writer === NOBODY,
       'mmap_sem',
       () => {
-        sem.readers.push(this.task.id);
+        addReader(sem, this.task.id);
       },
     );
   }
   down_read_trylock(sem: RwSem): Run<boolean> {
     return this.step('down_read_trylock mmap_sem', mmapSemObject(sem.id), true, () => {
       if (sem.writer !== NOBODY) return false;
-      sem.readers.push(this.task.id);
+      addReader(sem, this.task.id);
       return true;
     });
   }
@@ -169,7 +169,7 @@ export abstract class LockSteps extends Steps {
   downgrade_write(sem: RwSem): Run<void> {
     this.release(mmapSemObject(sem.id));
     sem.writer = NOBODY;
-    sem.readers.push(this.task.id);
+    addReader(sem, this.task.id);
     return done(undefined);
   }
 }

@@ -14,7 +14,14 @@ export class SpinLock {
 /** mmap_sem. Waiting writers do not hold off new readers, unlike the kernel's fair rwsem. */
 export class RwSem {
   writer: number = NOBODY;
-  /** Task ids; one that took it twice is in it twice. */
+  /** Task ids, in their order, because nobody can tell who came first; one that took it twice is in it twice. */
   readers: number[] = [];
   constructor(readonly id: number) {}
+}
+
+export function addReader({ readers }: RwSem, task: number): void {
+  let at = readers.length;
+  while (at > 0 && readers[at - 1]! > task) at--;
+  if (at === readers.length) readers.push(task);
+  else readers.splice(at, 0, task);
 }

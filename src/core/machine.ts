@@ -7,6 +7,7 @@ import type { KsmState } from './ksm_state';
 import { newKsmState } from './ksm_state';
 import { NOBODY } from './locks';
 import { type File, type Mm, newMm, type UserfaultfdCtx } from './mm';
+import { Numbers } from './numbers';
 import { Pages, PG_head, PG_swapbacked, PG_uptodate } from './pages';
 import { newSwapState, type SwapState } from './swap_state';
 import { Level, Slot, spansOf, Table } from './table';
@@ -57,10 +58,10 @@ export class Machine {
   readonly spans: readonly number[];
   readonly zeroPage: Pfn;
   readonly hugeZeroPage: Pfn;
-  nextTable = 0;
+  readonly tableIds = new Numbers(0);
   /** By id, those that were taken out included. */
   readonly tables: Table[] = [];
-  nextAnonVma = 1;
+  readonly anonVmaIds = new Numbers(1);
   /**
    * Nobody else can run, so steps need no announcement. Set by whoever drives the machine.
    */
@@ -85,9 +86,19 @@ export class Machine {
     return this.spans[Level.pmd]!;
   }
 
-  newTable(mmId: number, level: Level, base: Vaddr): Table {
-    const table = new Table(this.nextTable++, mmId, level, base, this.spans[level]!, this.config.entries);
-    this.tables.push(table);
+  /** From now on tasks run beside one another. */
+  beginRace(): void {
+    this.solo = false;
+    const { length } = this.tasks;
+    for (const numbers of [this.tableIds, this.anonVmaIds]) numbers.share(length);
+    this.pages.share(length, this.config.entries);
+  }
+
+  /** @param task who makes it; upper tables, which appear without a step, all count as made by the first */
+  newTable(mmId: number, level: Level, base: Vaddr, task = 0): Table {
+    const id = this.tableIds.take(task);
+    const table = new Table(id, mmId, level, base, this.spans[level]!, this.config.entries);
+    this.tables[id] = table;
     return table;
   }
 

@@ -34,8 +34,6 @@ class Walk {
   /** By position in `objects`: what it held, and how to write its fields where it has some. */
   readonly contents: Content[] = [];
   readonly shapes: (Shape | null)[] = [];
-  private a = 0x811c9dc5;
-  private b = 0x9e3779b9;
   private readonly numbers = new Map<object, number>();
   private readonly todo: object[] = [];
   private readonly rest: unknown[] = [];
@@ -45,9 +43,10 @@ class Walk {
 
   /** @returns the hash */
   from(roots: readonly unknown[]): number {
+    told = 0;
     this.array(roots);
     this.goOn();
-    const hash = (this.a >>> 0) * 2 ** 21 + (this.b >>> 11);
+    const hash = hashOfWords();
     if (!this.keeps) return hash;
     for (let i = 0; i < this.rest.length; i++) {
       this.value(this.rest[i]);
@@ -60,31 +59,33 @@ class Walk {
     for (let object = this.todo.pop(); object; object = this.todo.pop()) this.visit(object);
   }
 
-  private word(n: number): void {
-    this.a = Math.imul(this.a ^ n, 0x01000193);
-    this.b = (Math.imul(this.b ^ (n + (this.b >>> 15)), 0x85ebca6b) + 0x27d4eb2f) | 0;
-  }
-  private number(n: number): void {
+  number(n: number): void {
     const low = n | 0;
-    this.word(low);
-    if (low !== n) this.word((n / 0x100000000) | 0);
+    word(low);
+    if (low !== n) word((n / 0x100000000) | 0);
   }
 
-  private value(v: unknown): void {
+  value(v: unknown): void {
     if (typeof v === 'number') this.number(v);
     else if (typeof v === 'object' && v !== null) this.object(v);
-    else if (typeof v === 'string') this.word(numberOf(v));
+    else if (typeof v === 'string') word(numberOf(v));
     // What a function closes over is in frames, and where it stands tells which one it is.
-    else if (typeof v === 'function') this.word(5);
-    else this.word(v === true ? 1 : v === false ? 2 : 3);
+    else if (typeof v === 'function') word(5);
+    else word(v === true ? 1 : v === false ? 2 : 3);
   }
 
   private object(v: object): void {
+    // Whoever has a list, a map or a column has it for himself; who else refers to it does so at the same places.
+    if (isContainer(v)) {
+      word(4);
+      if (!Object.isFrozen(v)) this.todo.push(v);
+      return;
+    }
     const known = this.numbers.get(v);
-    if (known !== undefined) return this.word(known);
-    const number = this.numbers.size + 4;
+    if (known !== undefined) return word(known);
+    const number = this.numbers.size + 6;
     this.numbers.set(v, number);
-    this.word(number);
+    word(number);
     if (!(v instanceof Steps || v instanceof Frame || Object.isFrozen(v))) this.todo.push(v);
   }
 
@@ -97,11 +98,11 @@ class Walk {
       if (this.keeps) this.keep(object, (object as Int32Array).slice(), null);
     } else if (object instanceof Map) {
       const content = object.size === 0 ? NOTHING : flat(object);
-      this.array(content);
+      this.array(object.size < 2 ? content : inOrder(content, 2));
       if (this.keeps) this.keep(object, content, null);
     } else if (object instanceof Set) {
       const content = object.size === 0 ? NOTHING : [...object];
-      this.array(content);
+      this.array(object.size < 2 ? content : inOrder(content, 1));
       if (this.keeps) this.keep(object, content, null);
     } else this.fields(object);
   }
@@ -109,9 +110,9 @@ class Walk {
   private fields(object: object): void {
     const shape = shapeOf(object);
     if (shape === null) return;
-    const content = shape.read(object);
-    for (let i = 0; i < shape.ofState; i++) this.value(content[i]);
+    shape.tell(object, this);
     if (!this.keeps) return;
+    const content = shape.read(object);
     for (let i = shape.ofState; i < content.length; i++) this.rest.push(content[i]);
     this.keep(object, content, shape);
   }
@@ -123,18 +124,43 @@ class Walk {
   }
 
   private array(items: readonly unknown[]): void {
-    this.word(items.length);
+    word(items.length);
     for (let i = 0; i < items.length; i++) this.value(items[i]);
   }
   /** A column may have grown: places that hold nothing do not count. */
   private column(items: Int32Array | Float64Array): void {
     for (let i = 0; i < items.length; i++) {
       if (items[i] === 0) continue;
-      this.word(i);
+      word(i);
       this.number(items[i]!);
     }
   }
 }
+
+/** What the walk that is under way has been told. One at a time: nothing waits in a walk. */
+let words = new Int32Array(1 << 12);
+let told = 0;
+function word(n: number): void {
+  if (told === words.length) {
+    const more = new Int32Array(2 * told);
+    more.set(words);
+    words = more;
+  }
+  words[told++] = n;
+}
+function hashOfWords(): number {
+  let a = 0x811c9dc5 | 0;
+  let b = 0x9e3779b9 | 0;
+  for (let i = 0; i < told; i++) {
+    const n = words[i]!;
+    a = Math.imul(a ^ n, 0x01000193);
+    b = (Math.imul(b ^ (n + (b >>> 15)), 0x85ebca6b) + 0x27d4eb2f) | 0;
+  }
+  return (a >>> 0) * 2 ** 21 + (b >>> 11);
+}
+
+const isContainer = (v: object): boolean =>
+  Array.isArray(v) || ArrayBuffer.isView(v) || v instanceof Map || v instanceof Set;
 
 const NOTHING: readonly unknown[] = [];
 const texts = new Map<string, number>();
@@ -149,6 +175,23 @@ function flat(map: ReadonlyMap<unknown, unknown>): unknown[] {
   const items: unknown[] = [];
   for (const [key, value] of map) items.push(key, value);
   return items;
+}
+
+/**
+ * The entries of a map or a set by number, because which was put there first does not matter; whoever goes through them
+ * must not depend on it. Others stay as they are.
+ * @param width values of one entry
+ */
+function inOrder(content: readonly unknown[], width: number): readonly unknown[] {
+  let isSorted = true;
+  for (let i = 0; i < content.length; i += width) {
+    if (typeof content[i] !== 'number') return content;
+    if (i > 0 && (content[i] as number) < (content[i - width] as number)) isSorted = false;
+  }
+  if (isSorted) return content;
+  const keys = content.filter((_, i) => i % width === 0) as number[];
+  const order = keys.map((_, i) => i).sort((a, b) => keys[a]! - keys[b]!);
+  return order.flatMap((i) => content.slice(i * width, (i + 1) * width));
 }
 
 function putBack(object: object, content: Content, shape: Shape | null): void {

@@ -25,7 +25,7 @@ import type { Content, Pfn, Vaddr } from './units';
 export abstract class PageSteps extends EntrySteps {
   /** A fresh frame with one reference, known to nobody else. `nr` > 1 makes a compound page. */
   alloc_page(nr = 1, nid = 0): Pfn {
-    return this.m.pages.alloc(nr, nid);
+    return this.m.pages.alloc(nr, nid, this.task.id);
   }
 
   page_count(page: Pfn): Run<number> {
@@ -69,21 +69,25 @@ export abstract class PageSteps extends EntrySteps {
   }
 
   /**
-   * mm/page_alloc.c:free_pages_prepare() with its checks. Simplified: frames are not used again.
-   * A page that is still mapped is "bad": it is leaked, and its map count and mapping are reset.
+   * mm/page_alloc.c:free_pages_prepare() with its checks. Simplified: frames are not used again, but for one that nobody
+   * can have seen. A page that is still mapped is "bad": it is leaked, and its map count and mapping are reset.
    */
   private free_page(head: Pfn): void {
     const { pages } = this.m;
     let mapped = pages.compound_mapcount[head]! >= 0;
     for (const page of this.m.subpages(head)) mapped ||= pages.mapcount[page] !== -1;
+    const wasSeen = mapped || pages.mapping[head] !== Mapping.none;
     if (mapped) this.warn('bad page', `BUG: Bad page state: page ${head} freed with a nonzero mapcount`);
     for (const page of this.m.subpages(head)) {
       pages.mapcount[page] = -1;
       pages.mapping[page] = Mapping.none;
       pages.flags[page] = (pages.flags[page]! & PG_head) | (mapped ? 0 : PG_free);
+      pages.mappingId[page] = 0;
+      pages.index[page] = 0;
     }
     pages.compound_mapcount[head] = -1;
     this.m.watch?.({ kind: 'free', task: this.task, page: head });
+    if (!wasSeen) pages.takeBack(head, this.task.id);
   }
 
   // Flags. PG_dirty, PG_swapbacked and the rest are asked of the head.

@@ -6,6 +6,7 @@
  * `mapcount` is per subpage. Both map counts start at -1 as in the kernel.
  */
 import { assert } from './assert';
+import { Numbers } from './numbers';
 import { type Content, content, type Pfn, pfn } from './units';
 
 export const PG_dirty = 1 << 0;
@@ -48,11 +49,37 @@ const COLUMNS = [
   'nid',
 ] as const;
 
+/** See Numbers: the same for frames, of which a compound page needs many in a row. */
+interface Blocks {
+  readonly base: number;
+  /** Frames in one block. */
+  readonly size: number;
+  readonly ids: Numbers;
+  /** By task: the next frame of the block that it hands out one by one, and how many are left of it. */
+  readonly next: number[];
+  readonly left: number[];
+}
+
+const blockOf = ({ base, size, ids }: Blocks, task: number): number => base + ids.take(task) * size;
+
+function takeFrames(blocks: Blocks, nr: number, task: number): number {
+  if (nr > 1) return blockOf(blocks, task);
+  const { size, next, left } = blocks;
+  if (left[task] === 0) {
+    next[task] = blockOf(blocks, task);
+    left[task] = size;
+  }
+  left[task]!--;
+  return next[task]!++;
+}
+
 export class Pages {
   /** The frames below this are the zero pages, of which only the contents could ever differ. */
   firstOrdinary = 1;
-  /** Frames handed out so far, including frame 0. */
+  /** Above all frames handed out so far. */
   count = 1;
+  /** Frames of which a task is given a part to hand out, one block after another; null while nothing runs beside. */
+  private blocks: Blocks | null = null;
   refcount: Column = new Int32Array(64);
   mapcount: Column = new Int32Array(64);
   compound_mapcount: Column = new Int32Array(64);
@@ -73,6 +100,22 @@ export class Pages {
   lockOwner: Column = new Int32Array(64);
   nid: Column = new Int32Array(64);
 
+  /**
+   * From now on every task hands out frames of its own.
+   * @param size frames of a compound page
+   */
+  share(tasks: number, size: number): void {
+    this.blocks = {
+      base: this.count,
+      size,
+      ids: new Numbers(0),
+      next: [],
+      left: new Array<number>(tasks).fill(size),
+    };
+    this.blocks.ids.share(tasks);
+    for (let task = 0; task < tasks; task++) this.blocks.next.push(blockOf(this.blocks, task));
+  }
+
   private grow(least: number): void {
     const size = Math.max(least, this.refcount.length * 2);
     for (const name of COLUMNS) {
@@ -88,11 +131,12 @@ export class Pages {
   /**
    * Takes fresh frames; frames are never used twice, so that a use after free stays visible.
    * @param nr 1, or the size of a compound page
+   * @param task who asks
    */
-  alloc(nr: number, nid: number): Pfn {
-    const first = this.count;
+  alloc(nr: number, nid: number, task = 0): Pfn {
+    const first = this.blocks === null ? this.count : takeFrames(this.blocks, nr, task);
     if (first + nr > this.refcount.length) this.grow(first + nr);
-    this.count += nr;
+    this.count = Math.max(this.count, first + nr);
     assert(this.count < DEVICE_PFN, 'alloc(): out of frame numbers');
     for (let p = first; p < first + nr; p++) {
       this.mapcount[p] = -1;
@@ -106,8 +150,18 @@ export class Pages {
     return pfn(first);
   }
 
+  /** A frame that was handed out for nothing: if it is the last one that `task` was given, all is as before. */
+  takeBack(page: Pfn, task: number): void {
+    if (this.blocks === null || this.blocks.next[task] !== page + 1 || this.isCompound(page)) return;
+    this.blocks.next[task]!--;
+    this.blocks.left[task]!++;
+    for (const name of COLUMNS) this[name][page] = 0;
+    while (this.head[this.count - 1] === 0) this.count--;
+  }
+
   exists(page: Pfn): boolean {
-    return page > 0 && page < this.count;
+    // Frames that nobody was given yet have no head.
+    return page > 0 && page < this.count && this.head[page] !== 0;
   }
   compound_head(page: Pfn): Pfn {
     return this.head[page]! as Pfn;

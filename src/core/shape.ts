@@ -7,9 +7,16 @@ export interface Shape {
   /** How many of the fields belong to the state; they come first. The others are merely kept. */
   readonly ofState: number;
   readonly read: (object: object) => unknown[];
+  /** Tells a reader the fields that belong to the state, one after another. */
+  readonly tell: (object: object, reader: FieldReader) => void;
   readonly write: (object: object, values: readonly unknown[]) => void;
   /** Another object of the kind, its fields still empty. */
   readonly create: () => object;
+}
+
+export interface FieldReader {
+  number(value: number): void;
+  value(value: unknown): void;
 }
 
 /** What says nothing about the future of a run. */
@@ -59,6 +66,10 @@ function isSame(a: readonly string[], b: readonly string[]): boolean {
   return true;
 }
 
+/** Most fields hold numbers, each always or never: that is decided where the field is read. */
+const told = (field: string): string =>
+  `if (typeof (v = ${field}) === 'number') r.number(v); else r.value(v);`;
+
 function shapeWith(object: object): Shape {
   const keys = Object.keys(object);
   const state = keys.filter((key) => !notState.has(key));
@@ -70,6 +81,11 @@ function shapeWith(object: object): Shape {
   const made = `const o = { ${blank} }; if (p !== Object.prototype) Object.setPrototypeOf(o, p); return o;`;
   return {
     ofState: state.length,
+    tell: new Function(
+      'o',
+      'r',
+      `let v; ${fields.slice(0, state.length).map(told).join(' ')}`,
+    ) as Shape['tell'],
     read: new Function('o', `return [${fields.join(', ')}];`) as Shape['read'],
     write: new Function(
       'o',

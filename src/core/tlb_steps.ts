@@ -1,5 +1,7 @@
 /**
- * Flushing TLBs. One step per CPU: the interrupts of a shootdown arrive one after another.
+ * Flushing TLBs. One step per CPU that has something to lose: the interrupts of a shootdown arrive one after another.
+ * CPUs that hold nothing of it answer together with the next one that does, because when they answer changes nothing
+ * for them; what such a CPU fetches later is newer than the change that is flushed for.
  * Source: arch/x86/mm/tlb.c, mm/pgtable-generic.c, mm/rmap.c (4.19).
  */
 import * as e from './entry';
@@ -8,6 +10,7 @@ import { mmCountersObject, tlbBatchedObject, tlbObject } from './objects';
 import { PagevecSteps } from './pagevec_steps';
 import type { Run, Step } from './run';
 import type { Slot } from './table';
+import type { Task } from './task';
 import { PAGE_SIZE, type Pte, plus, type Vaddr } from './units';
 
 type Steps<T> = Generator<Step, T, undefined>;
@@ -20,16 +23,29 @@ export abstract class TlbSteps extends PagevecSteps {
     drop: (cpu: number) => void,
   ): Steps<void> {
     this.m.cost.tlbFlushes++;
-    for (const task of this.m.tasks) {
-      if (task.mm !== mm || (task.done && this.m.tlbs[task.id]!.isEmpty)) continue;
-      yield* this.stepOn(
-        `${label}, tlb of ${task.name}`,
-        () => [tlbObject(task.id)],
-        // A flush that finds nothing changes nothing.
-        () => Number(holds(task.id)),
-        () => drop(task.id),
-      );
-    }
+    const isOn = ({ id, done, mm: its }: Task): boolean => its === mm && !(done && this.m.tlbs[id]!.isEmpty);
+    let left: readonly number[] = this.m.tasks.filter(isOn).map(({ id }) => id);
+    while (left.length > 0) left = yield* this.answer(left, label, holds, drop);
+  }
+  /** @returns the CPUs that have not answered yet */
+  private answer(
+    cpus: readonly number[],
+    label: string,
+    holds: (cpu: number) => boolean,
+    drop: (cpu: number) => void,
+  ): Run<readonly number[]> {
+    const answering = (): readonly number[] => cpus.slice(0, cpus.findIndex(holds) + 1 || cpus.length);
+    return this.stepOn(
+      label,
+      () => answering().map(tlbObject),
+      // A flush that finds nothing changes nothing.
+      () => (cpus.some(holds) ? 1 << (answering().length - 1) : 0),
+      () => {
+        const now = answering();
+        drop(now[now.length - 1]!);
+        return cpus.slice(now.length);
+      },
+    );
   }
   *flush_tlb_range(mm: Mm, start: Vaddr, end: Vaddr): Steps<void> {
     const size = this.m.HPAGE_PMD_SIZE;

@@ -45,6 +45,7 @@ export class VpnMap {
     }
     keys[gap] = FREE;
     this.size--;
+    if (this.size === 0) this.clear();
   }
   /** Drops all of [first, end). */
   deleteRange(first: number, end: number): void {

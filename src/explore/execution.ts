@@ -70,12 +70,14 @@ export class Execution<Notes extends object> {
   /** Steps before the moment that the last step has led back to; null where it has led elsewhere. */
   roundFrom: number | null = null;
   private rounds: Round[] = [];
+  /** What state() has found here. */
+  private known: number | null | undefined = undefined;
 
   constructor(private readonly start: Start<Notes>) {
     const { machine, notes } = fresh(start);
     this.machine = machine;
     this.notes = notes;
-    machine.solo = false;
+    machine.beginRace();
     this.running = runningActors(start.workload).map((actor) => this.begin(actor));
   }
 
@@ -87,8 +89,15 @@ export class Execution<Notes extends object> {
     const k = new this.start.Kernel(this.machine, task);
     const program = actorProgram(k, this.start.workload, actor, 'tasks')[Symbol.iterator]();
     const running: Running = { actor, task, k, program, next: null };
-    advance(running);
+    this.advance(running);
     return running;
+  }
+
+  private advance(running: Running): void {
+    const { task, program } = running;
+    running.next = advanceProgram(program, task);
+    // The CPU of a thread that is gone has no use for what it knows.
+    if (task.done && this.start.workload.finally.length === 0) this.machine.tlbs[task.id]!.flushAll();
   }
 
   /** Positions of the actors that can take a step now, in order. */
@@ -126,7 +135,8 @@ export class Execution<Notes extends object> {
     for (const object of announced.objects) this.checksum = fold(this.checksum, object);
     this.spinning = [];
     this.roundFrom = null;
-    advance(running);
+    this.known = undefined;
+    this.advance(running);
     this.lookForRound(running);
     if (released.length === 0) return announced;
     const releasesFrom = announced.objects.length;
@@ -173,8 +183,11 @@ export class Execution<Notes extends object> {
 
   /** Equal for two runs that have the same future; null where that cannot be told. */
   state(): number | null {
-    const programs = this.programs();
-    return programs && stateHash(this.roots(programs));
+    if (this.known === undefined) {
+      const programs = this.programs();
+      this.known = programs && stateHash(this.roots(programs));
+    }
+    return this.known;
   }
 
   /** @returns null where the execution cannot come back to here */
@@ -191,6 +204,7 @@ export class Execution<Notes extends object> {
   /** Back to a moment of this execution. */
   restore({ state, programs, ends, steps, preemptions, checksum, spinning, rounds }: Checkpoint): void {
     state.restore();
+    this.known = state.hash;
     this.roundFrom = null;
     this.spinning = spinning;
     this.rounds = [...rounds];
@@ -251,7 +265,7 @@ export class Execution<Notes extends object> {
         this.machine.watch?.({ kind: 'stuck', task, waitsFor: next.waitsFor });
         return false;
       }
-      advance(this.running[daemon]!);
+      this.advance(this.running[daemon]!);
     }
   }
 }
@@ -265,10 +279,6 @@ export const runningActors = ({ actors, tasks }: Workload): Actor[] =>
 
 /** FNV-1a on whole numbers. */
 const fold = (hash: number, value: number): number => Math.imul(hash ^ value, 0x01000193) >>> 0;
-
-function advance(running: Running): void {
-  running.next = advanceProgram(running.program, running.task);
-}
 
 /** Resumes a program up to its next step. A kernel bug ends the task where it stands. */
 function advanceProgram(program: Program, task: Task): Step | null {

@@ -1,5 +1,5 @@
 /** What an actor learns when it touches an object, as one number. */
-import { idOf, kindOf, type Machine, PG_head, TABLE_STRIDE } from '../core/index';
+import { idOf, kindOf, type Machine, PG_head, pfn, TABLE_STRIDE } from '../core/index';
 import { fingerprint } from './fingerprint';
 
 const PRIME = 0x01000193;
@@ -67,7 +67,7 @@ export function observedValue(m: Machine, object: number): number {
 
 function pageValue(m: Machine, page: number): number {
   const { pages } = m;
-  if (page >= pages.count) return 0;
+  if (!pages.exists(pfn(page))) return 0;
   let hash = mix(pages.refcount[page]!, pages.flags[page]!);
   const last = pages.flags[page]! & PG_head ? page + m.HPAGE_PMD_NR : page + 1;
   for (let p = page; p < last; p++) hash = mix(mix(hash, pages.mapcount[p]!), pages.content[p]!);

@@ -1,7 +1,7 @@
 /** How the notes follow a run: one small rule per happening. What system calls promise is in follow_calls.ts. */
 import { entry as e, flags as f, type Happening, type Machine } from '../core/index';
-import { followCall, followReturn } from './follow_calls';
-import { beforeHiding, fileKey, mayBeArmedOf, type Notes, viewKey } from './notes';
+import { beginFault, followCall, followReturn } from './follow_calls';
+import { beforeHiding, either, fileKey, mayBeArmedOf, type Notes, viewKey } from './notes';
 import { has } from './ranges';
 import { fileIndexAt, isPrivate, vmaAt } from './world';
 
@@ -24,7 +24,11 @@ export function follow(h: Happening, m: Machine, notes: Notes): void {
       followEntry(h, m, notes);
       break;
     case 'fault':
-      notes.faultedArmed.set(h.task.id, has(mayBeArmedOf(notes, h.task.mm.id), h.va));
+      beginFault(notes, h.task, has(mayBeArmedOf(notes, h.task.mm.id), h.va));
+      break;
+    case 'event':
+    case 'load':
+      notes.faultedArmed.delete(h.task.id);
       break;
     case 'wake':
       followWake(h, notes);
@@ -42,11 +46,12 @@ export function follow(h: Happening, m: Machine, notes: Notes): void {
 }
 
 function followStore(h: Of<'store'>, notes: Notes): void {
+  notes.faultedArmed.delete(h.task.id);
   const key = viewKey(h.mm.id, h.va);
   const vma = vmaAt(h.mm, h.va);
   if (!vma) return;
   for (const call of notes.calls) {
-    call.storedSince.set(key, [...(call.storedSince.get(key) ?? []), ...(notes.view.get(key) ?? [0])]);
+    call.storedSince?.set(key, either(...(call.storedSince.get(key) ?? []), ...(notes.view.get(key) ?? [0])));
   }
   notes.tracked.get(h.mm.id)?.stored.add(key);
   if (!isPrivate(vma) && vma.vm_file)

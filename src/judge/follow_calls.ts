@@ -1,14 +1,16 @@
 /** What a system call promises to the program when it returns, and what may be while it runs. */
-import { flags as f, type Happening, type Machine, mainline } from '../core/index';
+import { flags as f, type Happening, type Machine, mainline, type Task } from '../core/index';
 import {
   type ActiveCall,
   armedOf,
+  either,
   fileKey,
   mayBeArmedOf,
   mmOfKey,
   type Notes,
   vaOfKey,
   viewKey,
+  wakes,
 } from './notes';
 import { add, has, noRanges, remove } from './ranges';
 import { backgroundAt, fileIndexAt, isPrivate, leavesOf, vmaAt } from './world';
@@ -33,6 +35,8 @@ const disarms = new Set([
 ]);
 /** After such a call the range holds nothing of what was stored. */
 const discards = new Set(['munmap', 'mmap', 'madvise dontneed', 'madvise remove']);
+/** When such a call returns it matters what was stored meanwhile. */
+const remembersStores = new Set([...discards, 'mremap', 'fork', 'uffd_copy']);
 /** While such a call runs, or after it, the range may hold nothing of what was stored. */
 const mayDiscard = new Set([...discards, 'madvise free']);
 /** Such calls at the same time leave open which of them had the last word. */
@@ -54,16 +58,17 @@ export function followCall(h: Of<'call'>, notes: Notes): void {
     args: h.args,
     overlapped: false,
     discards: mayDiscard.has(name),
-    sleepers: sleepersOn(h),
-    storedSince: new Map(),
+    sleepers: wakes(h) ? sleepersOn(h) : [],
+    storedSince: remembersStores.has(name) ? new Map() : null,
   };
   for (const other of notes.calls) {
     if (!decides.has(other.name) || !decides.has(name) || !overlap(other, call)) continue;
     other.overlapped = true;
     call.overlapped = true;
   }
-  notes.calls.push(call);
-  notes.faultedArmed.set(h.task.id, has(mayBeArmedOf(notes, h.mm.id), h.start));
+  addCall(notes, call);
+  // Those of a userfaultfd touch no page by a fault.
+  if (!h.name.startsWith('uffd_')) beginFault(notes, h.task, has(mayBeArmedOf(notes, h.mm.id), h.start));
   if (disarms.has(name) || givesUpWp(h)) remove(armedOf(notes, h.mm.id), call.start, call.end);
   if (h.name === 'mremap') disarmTarget(notes, h);
   if (protects(h)) add(mayBeArmedOf(notes, h.mm.id), h.start, h.end);
@@ -73,6 +78,18 @@ export function followCall(h: Of<'call'>, notes: Notes): void {
   if (name === 'madvise remove') changeFile(notes, h, (old) => [...old, 0]);
 }
 
+/** By task, because nobody can tell which of two calls began first. */
+function addCall(notes: Notes, call: ActiveCall): void {
+  notes.calls.push(call);
+  notes.calls.sort((a, b) => a.task - b.task);
+}
+
+/** @param isArmed whether the page is, perhaps */
+export function beginFault(notes: Notes, { id }: Task, isArmed: boolean): void {
+  if (isArmed) notes.faultedArmed.add(id);
+  else notes.faultedArmed.delete(id);
+}
+
 const overlap = (a: ActiveCall, b: ActiveCall): boolean =>
   a.mm === b.mm && a.start < b.end && b.start < a.end;
 
@@ -80,12 +97,15 @@ function sleepersOn(h: Of<'call'>): number[] {
   const ctxs = new Set(h.mm.mmap.flatMap((v) => (v.vm_userfaultfd_ctx ? [v.vm_userfaultfd_ctx] : [])));
   const waits = [...ctxs].flatMap((ctx) => [...ctx.fault_pending, ...ctx.fault]);
   const isConcerned = (at: number): boolean => h.name === 'uffd_close' || (at >= h.start && at < h.end);
-  return waits.filter((wait) => isConcerned(wait.msg.address)).map((wait) => wait.task);
+  return waits
+    .filter((wait) => isConcerned(wait.msg.address))
+    .map((wait) => wait.task)
+    .sort((a, b) => a - b);
 }
 
 function allowAlso(notes: Notes, mm: number, va: number, content: number): void {
   const key = viewKey(mm, va);
-  notes.view.set(key, [...new Set([...(notes.view.get(key) ?? [0]), content])]);
+  notes.view.set(key, either(...(notes.view.get(key) ?? [0]), content));
 }
 
 export function followReturn(h: Of<'return'>, m: Machine, notes: Notes): void {
@@ -93,6 +113,7 @@ export function followReturn(h: Of<'return'>, m: Machine, notes: Notes): void {
   const at = notes.calls.findIndex((c) => c.task === h.task.id);
   const call = notes.calls[at];
   if (call) notes.calls.splice(at, 1);
+  notes.faultedArmed.delete(h.task.id);
   if (h.result < 0) notes.refused.push({ name: h.name, result: h.result });
   if (!call || (h.result < 0 && !passedHoles(h))) return;
   if (protects(h) && !call.overlapped) arm(h, m, notes);
@@ -145,8 +166,12 @@ function forget(notes: Notes, h: Of<'return'>, call: ActiveCall): void {
   for (const [key, allowed] of [...notes.view]) {
     if (mmOfKey(key) !== h.mm.id || vaOfKey(key) < h.start || vaOfKey(key) >= h.end) continue;
     // A store that raced with the call may have come before or after it.
-    if (!call.storedSince.has(key)) notes.view.delete(key);
-    else notes.view.set(key, [...allowed, ...backgroundAt(notes, vmaAt(h.mm, vaOfKey(key)), vaOfKey(key))]);
+    if (!call.storedSince?.has(key)) notes.view.delete(key);
+    else
+      notes.view.set(
+        key,
+        either(...allowed, ...backgroundAt(notes, vmaAt(h.mm, vaOfKey(key)), vaOfKey(key))),
+      );
   }
   untrack(notes, h, call);
 }
@@ -155,13 +180,13 @@ function forget(notes: Notes, h: Of<'return'>, call: ActiveCall): void {
 function untrack(notes: Notes, h: Of<'return'>, call: ActiveCall): void {
   const stored = notes.tracked.get(h.mm.id)?.stored ?? new Set();
   for (const key of stored)
-    if (vaOfKey(key) >= h.start && vaOfKey(key) < h.end && !call.storedSince.has(key)) stored.delete(key);
+    if (vaOfKey(key) >= h.start && vaOfKey(key) < h.end && !call.storedSince?.has(key)) stored.delete(key);
 }
 
 function allowBackground(notes: Notes, h: Of<'return'>): void {
   for (const [key, allowed] of notes.view) {
     const va = vaOfKey(key);
-    if (mmOfKey(key) === h.mm.id && va >= h.start && va < h.end) notes.view.set(key, [...allowed, 0]);
+    if (mmOfKey(key) === h.mm.id && va >= h.start && va < h.end) notes.view.set(key, either(...allowed, 0));
   }
 }
 
@@ -204,7 +229,7 @@ function move(notes: Notes, m: Machine, h: Of<'return'>, call: ActiveCall): void
   const end = to + (h.end - h.start);
   for (const [key] of [...notes.view]) {
     const va = vaOfKey(key);
-    const isOld = mmOfKey(key) === h.mm.id && va >= to && va < end && !call.storedSince.has(key);
+    const isOld = mmOfKey(key) === h.mm.id && va >= to && va < end && !call.storedSince?.has(key);
     if (isOld) notes.view.delete(key);
   }
   for (const [key, allowed] of [...notes.view]) {
@@ -212,7 +237,7 @@ function move(notes: Notes, m: Machine, h: Of<'return'>, call: ActiveCall): void
     if (mmOfKey(key) !== h.mm.id || va < h.start || va >= h.end) continue;
     notes.view.delete(key);
     const there = viewKey(h.mm.id, va - h.start + to);
-    notes.view.set(there, [...allowed, ...(notes.view.get(there) ?? [])]);
+    notes.view.set(there, either(...allowed, ...(notes.view.get(there) ?? [])));
   }
   const tracked = notes.tracked.get(h.mm.id);
   if (tracked) {
@@ -238,7 +263,7 @@ function inherit(notes: Notes, m: Machine, h: Of<'return'>, call: ActiveCall): v
     const va = vaOfKey(key);
     const vma = vmaAt(child, va);
     if (!vma || vma.vm_flags & f.VM_WIPEONFORK) continue;
-    notes.view.set(viewKey(child.id, va), [...allowed, ...(call.storedSince.get(key) ?? [])]);
+    notes.view.set(viewKey(child.id, va), either(...allowed, ...(call.storedSince?.get(key) ?? [])));
   }
   for (const vma of child.mmap) if (vma.vm_flags & f.VM_UFFD_WP) inheritArmed(notes, h.mm.id, child.id, vma);
 }
@@ -259,6 +284,6 @@ function inheritArmed(
 
 function settleCopy(notes: Notes, h: Of<'return'>, call: ActiveCall): void {
   const key = viewKey(h.mm.id, h.start);
-  if (!call.storedSince.has(key)) notes.view.set(key, [h.args.content ?? 0]);
+  if (!call.storedSince?.has(key)) notes.view.set(key, [h.args.content ?? 0]);
   notes.tracked.get(h.mm.id)?.stored.add(key);
 }

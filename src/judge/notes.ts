@@ -18,10 +18,13 @@ export interface ActiveCall {
   overlapped: boolean;
   /** While it runs, the pages of its range may be empty already. */
   readonly discards: boolean;
-  /** Tasks that were asleep on a userfaultfd within the range when the call began, and were not woken since. */
+  /** Of a call that wakes: tasks that were asleep on a userfaultfd within the range when it began, not woken since. */
   sleepers: readonly number[];
-  /** Pages (by viewKey) that were stored to since the call began, with all that they held before the last store. */
-  readonly storedSince: Map<number, readonly number[]>;
+  /**
+   * Pages (by viewKey) that were stored to since the call began, with all that they held before the last store; null
+   * for a call after which nobody asks.
+   */
+  readonly storedSince: Map<number, readonly number[]> | null;
 }
 
 export interface Notes {
@@ -33,8 +36,8 @@ export interface Notes {
   readonly armed: Map<number, Ranges>;
   /** By mm: pages that a monitor has protected or is about to, as far as one can tell: events for them are in order. */
   readonly mayBeArmed: Map<number, Ranges>;
-  /** By task: whether its page was perhaps armed when it last began to fault. */
-  readonly faultedArmed: Map<number, boolean>;
+  /** Tasks that are at a fault whose page was perhaps armed when it began. */
+  readonly faultedArmed: Set<number>;
   /** By viewKey: whether the entry was writable before NUMA balancing hid it. Only on machines with several nodes. */
   readonly hinted: Map<number, boolean>;
   /** By viewKey: the entry that was cleared last, until something else is put there. Only with several nodes. */
@@ -57,7 +60,7 @@ export const newNotes = (): Notes => ({
   reached: new Set(),
   armed: new Map(),
   mayBeArmed: new Map(),
-  faultedArmed: new Map(),
+  faultedArmed: new Set(),
   hinted: new Map(),
   cleared: new Map(),
   calls: [],
@@ -74,6 +77,22 @@ export const viewKey = (mm: number, va: number): number => mm * PAGES_PER_MM + M
 export const mmOfKey = (key: number): number => Math.floor(key / PAGES_PER_MM);
 export const vaOfKey = (key: number): number => (key % PAGES_PER_MM) * 4096;
 export const fileKey = (file: number, index: number): number => file * PAGES_PER_MM + index;
+
+/** Whether a call wakes those who wait within its range. */
+export const wakes = (h: { name: string; args: Record<string, number> }): boolean =>
+  wakers.has(h.name) && !h.args.dontwake;
+const wakers = new Set([
+  'uffd_unprotect',
+  'uffd_copy',
+  'uffd_zeropage',
+  'uffd_wake',
+  'uffd_unregister',
+  'uffd_close',
+]);
+
+/** Contents that a load may see, as a set that is a list. */
+export const either = (...contents: readonly number[]): readonly number[] =>
+  contents.length < 2 ? contents : [...new Set(contents)].sort((a, b) => a - b);
 
 export const armedOf = (notes: Notes, mm: number): Ranges => rangesOf(notes.armed, mm);
 export const mayBeArmedOf = (notes: Notes, mm: number): Ranges => rangesOf(notes.mayBeArmed, mm);

@@ -25,7 +25,7 @@ import { load, store, type Translation } from '../mmu';
 import type { Signal } from '../task';
 import { type Content, hex, type Vaddr, vpnOf } from '../units';
 
-/** What the CPU says of a fault: `present` is "a protection, not a missing entry". */
+/** What the CPU says of a fault: `present` is "a protection, not a missing entry", kept of reads, of which it is asked. */
 export interface PageFaultError {
   readonly write: boolean;
   readonly present: boolean;
@@ -158,7 +158,7 @@ export function* user_store(k: Kernel, va: Vaddr, content: Content): KRun<'ok' |
 export function* userFault(k: Kernel, va: Vaddr, write: boolean, raised: Translation): KRun<Signal | null> {
   countRefault(k, va);
   k.task.inKernel = true;
-  const result = yield* k.__do_page_fault(va, { write, present: isProtection(raised), user: true });
+  const result = yield* k.__do_page_fault(va, { write, present: !write && isProtection(raised), user: true });
   k.task.inKernel = false;
   k.task.signalPending = false;
   return result === 'EFAULT' ? null : result;
@@ -174,7 +174,7 @@ export function* copy_to_user(k: Kernel, va: Vaddr, content: Content): KRun<0 | 
     const got = yield* store(k, va, content, 'kernel');
     if (got.kind === 'page') return endAccess(k, 0);
     countRefault(k, va);
-    const result = yield* k.__do_page_fault(va, { write: true, present: isProtection(got), user: false });
+    const result = yield* k.__do_page_fault(va, { write: true, present: false, user: false });
     if (result !== null) return endAccess(k, EFAULT_RESULT);
   }
 }

@@ -61,6 +61,6 @@ export function* dup_vma(k: Kernel, mm: Mm, mpnt: Vma, uf: ForkCtx[]): KRun<numb
     k.anon_vma_prepare(tmp);
     return 0;
   }
-  if (tmp.anon_vma !== 0) tmp.anon_vma_chain = [...mpnt.anon_vma_chain, k.m.nextAnonVma++];
+  if (tmp.anon_vma !== 0) tmp.anon_vma_chain = [...mpnt.anon_vma_chain, k.m.anonVmaIds.take(k.task.id)];
   return yield* k.copy_page_range(mm, mpnt.vm_mm, mpnt, tmp);
 }

@@ -234,7 +234,7 @@ export function* do_huge_pmd_wp_page_fallback(
   }
   // Never a huge and a small translation at once: the huge one leaves the TLBs first.
   yield* k.pmdp_huge_clear_flush(vma.vm_mm, pmd);
-  const table = k.m.newTable(vma.vm_mm.id, Level.pte, pmd.va);
+  const table = k.m.newTable(vma.vm_mm.id, Level.pte, pmd.va, k.task.id);
   for (const [i, copy] of pages.entries()) {
     yield* k.page_add_new_anon_rmap(copy, vma, plus(pmd.va, i * PAGE_SIZE), false);
     yield* k.lru_cache_add(copy);

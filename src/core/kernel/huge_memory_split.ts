@@ -62,7 +62,7 @@ export function* __split_huge_pmd_locked(
   k.VM_BUG_ON((yield* k.page_count(page)) === 0, 'mm/huge_memory.c:__split_huge_pmd_locked(): free page');
   yield* k.get_page(page, nr - 1);
   if (e.pmd_dirty(old_pmd)) yield* k.SetPageDirty(page);
-  const table = k.m.newTable(vma.vm_mm.id, Level.pte, haddr);
+  const table = k.m.newTable(vma.vm_mm.id, Level.pte, haddr, k.task.id);
   for (let i = 0; i < nr; i++) {
     const entry = asMigration
       ? k.split_huge_pmd_migration_pte(old_pmd, i)
@@ -141,7 +141,7 @@ export function* split_huge_pmd_mapcount(k: Kernel, page: Pfn): KRun<void> {
  */
 export function* __split_huge_zero_page_pmd(k: Kernel, vma: Vma, haddr: Vaddr, pmd: Slot): KRun<void> {
   yield* k.pmdp_huge_clear_flush(vma.vm_mm, pmd);
-  const table = k.m.newTable(vma.vm_mm.id, Level.pte, haddr);
+  const table = k.m.newTable(vma.vm_mm.id, Level.pte, haddr, k.task.id);
   const entry = e.pte_mkspecial(e.pfn_pte(k.m.zeroPage, vma.vm_page_prot));
   for (let i = 0; i < k.m.HPAGE_PMD_NR; i++) yield* k.set_pte_at(k.slot(table, i), entry);
   yield* k.pmd_populate(pmd, table);

@@ -173,7 +173,8 @@ export function* pte_alloc(k: Kernel, mm: Mm, pmd: Slot): KRun<void> {
   if (!e.pmd_none(yield* k.pmd_get(pmd))) return;
   const lock = k.pmd_lockptr(pmd);
   yield* k.spin_lock(lock);
-  if (e.pmd_none(yield* k.pmd_get(pmd))) yield* k.pmd_populate(pmd, k.m.newTable(mm.id, Level.pte, pmd.va));
+  if (e.pmd_none(yield* k.pmd_get(pmd)))
+    yield* k.pmd_populate(pmd, k.m.newTable(mm.id, Level.pte, pmd.va, k.task.id));
   yield* k.spin_unlock(lock);
 }
 

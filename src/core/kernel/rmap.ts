@@ -26,7 +26,7 @@ export function anon_vma_prepare(k: Kernel, vma: Vma): void {
   const near = [mmap[at + 1], mmap[at - 1]].find(
     (other) => other?.anon_vma_chain.length === 1 && mergeableAnon(vma, other),
   );
-  vma.anon_vma = near ? near.anon_vma : k.m.nextAnonVma++;
+  vma.anon_vma = near ? near.anon_vma : k.m.anonVmaIds.take(k.task.id);
   vma.anon_vma_chain = [vma.anon_vma];
 }
 

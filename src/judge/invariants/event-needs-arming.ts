@@ -15,7 +15,7 @@ export default invariant({
     if (h.msg.event !== 'pagefault' || (h.msg.flags & UFFD_PAGEFAULT_FLAG_WP) === 0) return null;
     if (has(mayBeArmedOf(notes, h.ctx.mm.id), h.msg.address)) return null;
     // The fault came first: its event may be late, and userfaultfd_must_wait() takes it back.
-    if (notes.faultedArmed.get(h.task.id)) return null;
+    if (notes.faultedArmed.has(h.task.id)) return null;
     return 'an event was sent for a page that is not protected';
   },
 });

@@ -43,7 +43,7 @@ function census(m: Machine): Census {
 const busy = (m: Machine): boolean => m.tasks.some((t) => t.inKernel || t.dead);
 
 function* checkedPages(m: Machine): Generator<Pfn> {
-  for (let p = m.hugeZeroPage + m.HPAGE_PMD_NR; p < m.pages.count; p++) yield pfn(p);
+  for (let p = m.hugeZeroPage + m.HPAGE_PMD_NR; p < m.pages.count; p++) if (m.pfn_valid(pfn(p))) yield pfn(p);
 }
 
 function wrongRefcount(m: Machine): string | null {

@@ -1,13 +1,5 @@
 import { invariant } from '../invariant';
-
-const wakes = new Set([
-  'uffd_unprotect',
-  'uffd_copy',
-  'uffd_zeropage',
-  'uffd_wake',
-  'uffd_unregister',
-  'uffd_close',
-]);
+import { wakes } from '../notes';
 
 export default invariant({
   id: 'waiters-are-woken',
@@ -16,7 +8,7 @@ export default invariant({
   source: 'fs/userfaultfd.c:wake_userfault(), userfaultfd_unregister(), userfaultfd_release()',
   at: 'return',
   check(h, m, notes) {
-    if (!wakes.has(h.name) || h.result < 0 || h.args.dontwake) return null;
+    if (!wakes(h) || h.result < 0) return null;
     const call = notes.calls.find((c) => c.task === h.task.id);
     for (const ctx of m.ctxs) {
       for (const wait of [...ctx.fault_pending, ...ctx.fault]) {

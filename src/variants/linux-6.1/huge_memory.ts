@@ -92,7 +92,7 @@ export const huge_memory: VariantKernel = {
         });
       }
     }
-    const table = k.m.newTable(vma.vm_mm.id, Level.pte, haddr);
+    const table = k.m.newTable(vma.vm_mm.id, Level.pte, haddr, k.task.id);
     for (let i = 0; i < nr; i++) {
       const unmapped = freeze || isMigration;
       const entry = unmapped ? migrationPte(old_pmd, isExclusive, i) : k.split_huge_pmd_pte(vma, old_pmd, i);
@@ -110,7 +110,7 @@ export const huge_memory: VariantKernel = {
   /** Keeps the mark. */
   *__split_huge_zero_page_pmd(k, vma, haddr, pmd) {
     const old_pmd = yield* k.pmdp_huge_clear_flush(vma.vm_mm, pmd);
-    const table = k.m.newTable(vma.vm_mm.id, Level.pte, haddr);
+    const table = k.m.newTable(vma.vm_mm.id, Level.pte, haddr, k.task.id);
     const zero = e.pte_mkspecial(e.pfn_pte(k.m.zeroPage, vma.vm_page_prot));
     const entry = e.pmd_uffd_wp(old_pmd) ? e.pte_mkuffd_wp(zero) : zero;
     for (let i = 0; i < k.m.HPAGE_PMD_NR; i++) yield* k.set_pte_at(k.slot(table, i), entry);
