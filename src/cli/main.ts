@@ -43,7 +43,7 @@ const checkingMail = (): typeof import('./b4_command') => require('./b4_command'
 const completing = (): typeof import('./completion') => require('./completion');
 const creating = (): typeof import('./new_command') => require('./new_command');
 const diffing = (): typeof import('./diff_command') => require('./diff_command');
-const fuzzing = (): typeof import('./fuzz') => require('./fuzz');
+const fuzzing = (): typeof import('./fuzz_command') => require('./fuzz_command');
 const merging = (): typeof import('./merge') => require('./merge');
 const listing = (): typeof import('./list') => require('./list');
 

@@ -18,19 +18,17 @@ export const boundOption = (): Option =>
     atLeast(1),
   );
 
+export const threadsOption = (): Option =>
+  new Option('--jobs <n>', 'threads; 0: none beside the main one (default: one per core)').argParser(
+    atLeast(0),
+  );
+
 /** @param quiet what --quiet does */
 export function searching(
   command: Command,
   quiet = 'no progress, and a line per variant instead of the table',
 ): Command {
-  return command
-    .addOption(boundOption())
-    .addOption(
-      new Option('--jobs <n>', 'threads; 0: none beside the main one (default: one per core)').argParser(
-        atLeast(0),
-      ),
-    )
-    .option('--quiet', quiet);
+  return command.addOption(boundOption()).addOption(threadsOption()).option('--quiet', quiet);
 }
 
 export const VERBOSE = 'what is loaded, every cell and how long it took, on stderr; errors with their stack';

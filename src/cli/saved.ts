@@ -14,19 +14,30 @@ export function readSaved(file: string): SavedCell[] {
 
 /** The whole of it, of which the cells are checked. */
 export function readSavedWhole(file: string): Readonly<Record<string, unknown>> & { cells: SavedCell[] } {
+  return comparisonIn(readDocument(file));
+}
+
+/** A JSON file, and how to refuse it with its name. */
+export interface Document {
+  readonly file: string;
+  readonly value: Readonly<Record<string, unknown>> | null;
+  readonly refuse: (message: string, at?: number) => InputError;
+}
+
+export function readDocument(file: string): Document {
   const text = readInput(file, () => readFileSync(file, 'utf8'));
   const refuse = (message: string, at = 0): InputError =>
     new InputError('input', `${placeAt(file, text, at)}: ${message}`);
   if (text.length > MOST) throw refuse('too large to be a saved comparison');
   const value = parsed(text, refuse);
-  if (
-    typeof value !== 'object' ||
-    value === null ||
-    (value as Partial<Saved>).format !== comparisonFormat.format
-  ) {
+  return { file, value: typeof value === 'object' ? (value as Document['value']) : null, refuse };
+}
+
+export function comparisonIn({ file, value, refuse }: Document): ReturnType<typeof readSavedWhole> {
+  if (value?.format !== comparisonFormat.format) {
     throw refuse(`no saved comparison; make one with: faultline compare --format json --output ${file}`);
   }
-  const { version, cells } = value as Partial<Saved>;
+  const { version, cells } = value as unknown as Saved;
   if (version !== comparisonFormat.version) {
     throw refuse(
       `a comparison of version ${JSON.stringify(version)}; this faultline reads version ${comparisonFormat.version}`,
@@ -40,7 +51,6 @@ export function readSavedWhole(file: string): Readonly<Record<string, unknown>> 
 }
 
 interface Saved {
-  readonly format: unknown;
   readonly version: unknown;
   readonly cells: unknown;
 }

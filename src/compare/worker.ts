@@ -2,7 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { cellJudge } from './compare';
 import { loadFixtures, loadVariants } from './load';
-import { type Answer, sent, type WorkerData } from './pool';
+import type { Answer, WorkerData } from './pool';
+import { sent } from './thread';
 
 const { fixtures, variants, bounds } = workerData as WorkerData;
 let judgeCell: ((index: number) => Answer) | null = null;

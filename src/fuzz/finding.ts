@@ -1,30 +1,50 @@
 /** A finding as a fixture file with a comment that says what it shows. */
+import type { ExploreOptions } from '../explore/index';
 import { invariants } from '../judge/index';
-import { type Fixture, parseFixture } from '../workload/index';
+import type { Fixture } from '../workload/index';
 import { textOf } from './draft';
-import type { Failure } from './trial';
+import { type Failure, fuzzBounds } from './trial';
 
-interface Found {
-  readonly fixture: Fixture;
+export interface Finding {
+  /** Of the fixture, and of its file without the ending. One campaign has no two of the same name. */
+  readonly name: string;
+  /** The fixture as a file. */
+  readonly text: string;
   readonly failure: Failure;
+  /** The variants on which the fixture breaks the same invariant. */
   readonly breaksOn: readonly string[];
+  /** The one on which it holds, where a difference was looked for. */
   readonly holdsOn: string | null;
+  /** A campaign of one run from here, with the same verbs, starts from the same fixture. */
   readonly seed: number;
+  /** False: shrinking was interrupted. */
   readonly minimal: boolean;
+}
+
+interface Found extends Omit<Finding, 'name' | 'text'> {
+  readonly fixture: Fixture;
   /** Verbs and groups that did not appear: with others, a seed makes another fixture. */
   readonly without: readonly string[];
+  readonly bounds: ExploreOptions;
 }
 
 const WIDTH = 100;
 
-/** @param number of the finding in its campaign, so that two of one seed have names of their own */
-export function describeFinding(found: Found, number: number): { fixture: Fixture; text: string } {
-  const { fixture, failure, seed } = found;
-  const name = `${fixture.name}-${failure.invariant}-${number}`;
+/** Where two variants break the same, or one invariant breaks twice, the seeds differ. */
+export function describeFinding(found: Found): Finding {
+  const { fixture, failure, breaksOn, holdsOn, seed, minimal } = found;
+  const name = `${fixture.name}-${plain(failure.variant)}-${failure.invariant}`;
   const heading = { name, asks: questionOf(failure), source: `fuzz, seed ${seed}` };
   const text = textOf(fixture, heading, commentOf(found));
-  return { fixture: parseFixture(text, `${name}.yaml`), text };
+  return { name, text, failure, breaksOn, holdsOn, seed, minimal };
 }
+
+/** In the letters that the name of a fixture may have. */
+const plain = (id: string): string =>
+  id
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
 
 const saysOf = (id: string): string | undefined => invariants.find((one) => one.id === id)?.says;
 
@@ -52,13 +72,14 @@ function commentOf(found: Found): string[] {
 }
 
 /** Finds it again. */
-function commandOf({ failure, holdsOn, seed, without }: Found): string {
+function commandOf({ failure, holdsOn, seed, without, bounds }: Found): string {
   const which = holdsOn ? `--differ ${failure.variant} ${holdsOn}` : `--variant ${failure.variant}`;
   return [
     'faultline fuzz',
     `--seed ${seed} --runs 1`,
     which,
     ...without.map((one) => `--without ${one}`),
+    ...(bounds.maxExecutions === fuzzBounds.maxExecutions ? [] : [`--bound ${bounds.maxExecutions}`]),
   ].join(' ');
 }
 

@@ -1,214 +1,189 @@
 /** A campaign: random fixtures one after another, each on every variant, each finding shrunk. */
-import fc from 'fast-check';
-import type { ResolvedVariant } from '../core/index';
-import type { Fixture } from '../workload/index';
-import { type Draft, fixtureOf, type Heading } from './draft';
-import { describeFinding } from './finding';
-import { drafts } from './generate';
-import { shrink } from './shrink';
-import {
-  type Failure,
-  failuresOf,
-  type Outcome,
-  outcomeOf,
-  type Question,
-  small,
-  stillBreaks,
-  stillDiffers,
-  surelyHolds,
-} from './trial';
+import type { LoadedVariant } from '../compare/load';
+import type { ExploreOptions } from '../explore/index';
+import type { Judged } from './bench';
+import type { Finding } from './finding';
+import { type Answer, type Job, type Lane, laneHere, lanesInThreads } from './lanes';
+import { type Lead, Sieve } from './lead';
+import { type Found, Ledger } from './ledger';
+import { fuzzBounds } from './trial';
 
 export interface FuzzOptions {
   readonly seed: number;
   /** Fixtures to try. */
   readonly runs: number;
-  readonly variants: readonly ResolvedVariant[];
-  /** Look for fixtures on which these two differ, and for nothing else. */
-  readonly differ?: readonly [ResolvedVariant, ResolvedVariant];
+  readonly variants: readonly LoadedVariant[];
+  /** There are two variants: look for fixtures on which they differ, and for nothing else. */
+  readonly differ?: boolean;
   /** Verbs and groups of verbs that do not appear. */
   readonly without?: readonly string[];
+  readonly bounds?: ExploreOptions;
   /** This part of the runs of all: every `of`-th, from `index` on. */
   readonly shard?: { readonly index: number; readonly of: number };
-  /** Asked between any two small pieces of work; true ends the campaign. */
-  readonly stopped?: () => boolean;
+  /** Threads that work; 0: this one. The result is the same whatever their number. */
+  readonly workers?: number;
+  /** Asked before every fixture; true: what has begun is finished, and nothing else begins. */
+  readonly isLate?: () => boolean;
+  /** Aborted: what was found by then is returned, as small as it is. */
+  readonly signal?: AbortSignal;
+  /** Called in the order of the runs. */
   readonly onRun?: (done: number, found: number) => void;
+  /** Called in the order of the runs, but not for what was found before. */
   readonly onFinding?: (finding: Finding) => void;
 }
 
-export interface Finding {
-  readonly fixture: Fixture;
-  /** The fixture as a file. */
-  readonly text: string;
-  readonly failure: Failure;
-  /** The variants on which the fixture breaks the same invariant. */
-  readonly breaksOn: readonly string[];
-  /** The one on which it holds, where a difference was looked for. */
-  readonly holdsOn: string | null;
-  /** A campaign of one run from here, with the same verbs, starts from the same fixture. */
-  readonly seed: number;
-  readonly minimal: boolean;
-}
-
 export interface FuzzResult {
+  /** Fixtures that were tried. */
   readonly runs: number;
   /** Fixtures that no variant could run, because they ask for what cannot be. */
   readonly unusable: number;
   /** Searches that were cut short and found nothing: they prove nothing. */
   readonly cutShort: number;
-  readonly findings: readonly Finding[];
+  /** In the order of the runs; what repeats an earlier one says so. */
+  readonly findings: readonly Found[];
 }
 
-/** Findings of one invariant on one variant that are worth shrinking; they are likely to have the same cause. */
-const ENOUGH = 2;
-/** Tries of fast-check before the slower, complete shrinking goes on. */
-const TRIES = 100;
-
-export const fuzz = (options: FuzzOptions): Promise<FuzzResult> => new Campaign(options).run();
-
-/** A failure and the question that its smaller fixtures have to answer. */
-interface Lead {
-  readonly failure: Failure;
-  readonly question: Question;
-  readonly holdsOn: string | null;
+export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
+  const lanes = lanesFor(options);
+  try {
+    return await new Campaign(options).run(lanes);
+  } finally {
+    await Promise.all(lanes.map((lane) => lane.end()));
+  }
 }
 
+function lanesFor(options: FuzzOptions): Lane[] {
+  const { variants, differ = false, without = [], bounds = fuzzBounds, signal, runs } = options;
+  const workers = Math.min(options.workers ?? 0, runs);
+  const names = variants.flatMap(({ argument }) => argument ?? []);
+  // A variant that exists in this process only cannot be handed to another thread.
+  if (workers > 0 && names.length === variants.length) {
+    return lanesInThreads({ variants: names, differ, without, bounds }, workers, signal);
+  }
+  const resolved = variants.map(({ variant }) => variant);
+  return [laneHere({ variants: resolved, differ, without, bounds }, signal)];
+}
+
+/** One fixture in its place among the runs. */
+interface Run {
+  readonly run: number;
+  judged?: Judged | null;
+  /** What came of its leads that passed the sieve, in their order. */
+  findings?: (Finding | undefined)[];
+}
+
+interface Task extends Job {
+  readonly take: (answer: Answer) => void;
+}
+
+/**
+ * Hands out work and puts the answers into the order of the runs. What is worth shrinking is decided in that order,
+ * so that nothing depends on who was faster.
+ */
 class Campaign {
-  private readonly findings = new Map<string, Finding>();
-  private readonly leads = new Map<string, number>();
-  private readonly arbitrary;
+  /** Begun and not told yet, in their order. */
+  private readonly open: Run[] = [];
+  private readonly shrinking: Task[] = [];
+  private readonly sieve = new Sieve();
+  private readonly ledger = new Ledger();
+  private next: number;
+  private done = 0;
   private unusable = 0;
   private cutShort = 0;
+  private busy = 0;
+  private wake = (): void => {};
+  private changed = this.change();
 
   constructor(private readonly options: FuzzOptions) {
-    this.arbitrary = drafts({ without: new Set(options.without ?? []) });
+    this.next = options.shard?.index ?? 0;
   }
 
-  async run(): Promise<FuzzResult> {
-    const { seed, runs, shard = { index: 0, of: 1 }, onRun } = this.options;
-    let done = 0;
-    for (let i = shard.index; i < runs; i += shard.of) {
-      if (!(await this.pause())) break;
-      await this.one((seed + i) | 0);
-      done++;
-      onRun?.(done, this.findings.size);
-    }
-    const { unusable, cutShort } = this;
-    return { runs: done, unusable, cutShort, findings: [...this.findings.values()] };
+  async run(lanes: readonly Lane[]): Promise<FuzzResult> {
+    await Promise.all(lanes.map((lane) => this.keepBusy(lane)));
+    const { done, unusable, cutShort, ledger } = this;
+    return { runs: done, unusable, cutShort, findings: ledger.all };
   }
 
-  /** Gives an interrupt its turn. */
-  private async pause(): Promise<boolean> {
-    await new Promise((resolve) => setImmediate(resolve));
-    return !this.options.stopped?.();
-  }
-
-  /** The fixture of one seed: judged, and where it fails first shrunk by fast-check, then to the end. */
-  private async one(seed: number): Promise<void> {
-    const heading = {
-      name: `fuzz-${seed < 0 ? `m${-seed}` : seed}`,
-      asks: '-',
-      source: `fuzz, seed ${seed}`,
-    };
-    let leads: Lead[] | null = null;
-    let smallest: Fixture | null = null;
-    for (let at = 0; leads === null || at < (leads as Lead[]).length; at++) {
-      let tries = 0;
-      smallest = null;
-      const property = fc.asyncProperty(this.arbitrary, async (draft: Draft) => {
-        const fixture = fixtureOf(draft, heading);
-        if (fixture === null || tries++ > TRIES || !(await this.pause())) return true;
-        leads ??= this.leadsOf(fixture);
-        const lead = leads[at];
-        if (!lead?.question(fixture)) return true;
-        smallest = fixture;
-        return false;
-      });
-      await fc.check(property, { seed, numRuns: 1, endOnFailure: false });
-      const lead = (leads as Lead[] | null)?.[at];
-      if (!lead) return;
-      if (smallest) await this.finish(smallest, lead, heading, seed);
-    }
-  }
-
-  private leadsOf(fixture: Fixture): Lead[] {
-    const workload = small(fixture);
-    if (!workload) {
-      this.unusable++;
-      return [];
-    }
-    const { variants, differ } = this.options;
-    const asked = differ ?? variants;
-    const outcomes = asked.map((variant) => outcomeOf(workload, variant));
-    if (outcomes.every(isUnusable)) this.unusable++;
-    this.cutShort += outcomes.filter(isCutShort).length;
-    const leads = differ ? differences(differ, outcomes) : firstFailures(asked, outcomes);
-    return leads.filter(({ failure }) => {
-      const key = `${failure.variant} ${failure.invariant}`;
-      const known = this.leads.get(key) ?? 0;
-      this.leads.set(key, known + 1);
-      return known < ENOUGH;
+  private change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve;
     });
   }
 
-  private async finish(fixture: Fixture, lead: Lead, heading: Heading, seed: number): Promise<void> {
-    const found = lead.question(fixture) ?? lead.failure;
-    const shrunk = await shrink(fixture, found, heading, lead.question, () => this.pause());
-    const breaksOn = this.breaksOn(shrunk.fixture, shrunk.failure);
-    const what = { ...shrunk, breaksOn, holdsOn: lead.holdsOn, seed, without: this.options.without ?? [] };
-    const finding: Finding = { ...what, ...describeFinding(what, this.findings.size + 1) };
-    const key = JSON.stringify([
-      finding.failure.invariant,
-      finding.breaksOn,
-      finding.text.split('\nmemory:')[1],
-    ]);
-    if (this.findings.has(key)) return;
-    this.findings.set(key, finding);
-    this.options.onFinding?.(finding);
-  }
-
-  private breaksOn(fixture: Fixture, { variant, invariant }: Failure): string[] {
-    const all = this.options.differ ?? this.options.variants;
-    return all
-      .filter((one) => one.meta.id === variant || stillBreaks(one, invariant)(fixture) !== null)
-      .map(({ meta }) => meta.id);
-  }
-}
-
-const isUnusable = (outcome: Outcome): boolean =>
-  outcome.kind === 'unusable' || (outcome.kind === 'verdict' && outcome.verdict.kind === 'not-applicable');
-
-const isCutShort = (outcome: Outcome): boolean =>
-  outcome.kind === 'verdict' && outcome.verdict.kind === 'cut-short';
-
-/** Every invariant that breaks, on the first of the variants on which it does. */
-function firstFailures(variants: readonly ResolvedVariant[], outcomes: readonly Outcome[]): Lead[] {
-  const leads = new Map<string, Lead>();
-  for (const [i, variant] of variants.entries()) {
-    for (const failure of failuresOf(outcomes[i]!, variant)) {
-      if (leads.has(failure.invariant)) continue;
-      leads.set(failure.invariant, {
-        failure,
-        question: stillBreaks(variant, failure.invariant),
-        holdsOn: null,
-      });
+  private async keepBusy(lane: Lane): Promise<void> {
+    for (;;) {
+      const task = this.task();
+      if (!task) {
+        // Whoever is at work may find something to be made small.
+        if (this.busy === 0) return;
+        await this.changed;
+        continue;
+      }
+      this.busy++;
+      task.take(await lane.work({ seed: task.seed, lead: task.lead }));
+      this.busy--;
+      const { wake } = this;
+      this.changed = this.change();
+      wake();
     }
   }
-  return [...leads.values()];
-}
 
-/** Every invariant that one of the two breaks while the other, its search finished, does not. */
-function differences(
-  pair: readonly [ResolvedVariant, ResolvedVariant],
-  outcomes: readonly Outcome[],
-): Lead[] {
-  return [0, 1].flatMap((i) => {
-    const [breaks, holds] = [pair[i]!, pair[1 - i]!];
-    return failuresOf(outcomes[i]!, breaks)
-      .filter((failure) => surelyHolds(outcomes[1 - i]!, failure.invariant))
-      .map((failure) => ({
-        failure,
-        question: stillDiffers(breaks, holds, failure.invariant),
-        holdsOn: holds.meta.id,
-      }));
-  });
+  /** What was found is made small before anything else is looked for. */
+  private task(): Task | undefined {
+    const { runs, shard, signal, isLate } = this.options;
+    const waiting = this.shrinking.shift();
+    if (waiting || this.next >= runs || signal?.aborted || isLate?.()) return waiting;
+    const run: Run = { run: this.next };
+    this.next += shard?.of ?? 1;
+    this.open.push(run);
+    return {
+      seed: this.seedOf(run),
+      lead: null,
+      take: (answer) => {
+        run.judged = (answer as { judged: Judged | null }).judged;
+        this.tell();
+      },
+    };
+  }
+
+  private readonly seedOf = ({ run }: Run): number => (this.options.seed + run) | 0;
+
+  /** Everything whose turn it is. */
+  private tell(): void {
+    for (const run of this.open) {
+      if (run.judged === undefined) break;
+      run.findings ??= this.follow(run, run.judged?.leads ?? []);
+    }
+    for (let run = this.open[0]; run?.findings?.every((one) => one !== undefined); run = this.open[0]) {
+      this.open.shift();
+      if (!run.judged) continue;
+      this.count(run.judged);
+      for (const finding of run.findings) this.add(run, finding!);
+      this.options.onRun?.(this.done, this.ledger.count);
+    }
+  }
+
+  private count({ unusable, cutShort }: Judged): void {
+    this.done++;
+    if (unusable) this.unusable++;
+    this.cutShort += cutShort;
+  }
+
+  private follow(run: Run, leads: readonly Lead[]): (Finding | undefined)[] {
+    const worthIt = leads.filter(({ failure }) => this.sieve.passes(failure));
+    const findings: (Finding | undefined)[] = worthIt.map(() => undefined);
+    for (const [i, lead] of worthIt.entries()) {
+      const take = (answer: Answer): void => {
+        findings[i] = (answer as { finding: Finding }).finding;
+        this.tell();
+      };
+      this.shrinking.push({ seed: this.seedOf(run), lead, take });
+    }
+    return findings;
+  }
+
+  private add({ run }: Run, finding: Finding): void {
+    const found = this.ledger.add(run, finding);
+    if (found.repeats === null) this.options.onFinding?.(found);
+  }
 }

@@ -72,21 +72,30 @@ export function surelyHolds(outcome: Outcome, invariant: string): boolean {
 export type Question = (fixture: Fixture) => Failure | null;
 
 /** Does this invariant still break on this variant? */
-export function stillBreaks(variant: ResolvedVariant, invariant: string): Question {
+export function stillBreaks(
+  variant: ResolvedVariant,
+  invariant: string,
+  bounds: ExploreOptions = fuzzBounds,
+): Question {
   return (fixture) => {
     const workload = small(fixture);
-    const found = workload ? failuresOf(outcomeOf(workload, variant), variant) : [];
+    const found = workload ? failuresOf(outcomeOf(workload, variant, bounds), variant) : [];
     return found.find((one) => one.invariant === invariant) ?? null;
   };
 }
 
 /** Does this invariant still break on one variant, and surely not on the other? */
-export function stillDiffers(breaks: ResolvedVariant, holds: ResolvedVariant, invariant: string): Question {
-  const asked = stillBreaks(breaks, invariant);
+export function stillDiffers(
+  breaks: ResolvedVariant,
+  holds: ResolvedVariant,
+  invariant: string,
+  bounds: ExploreOptions = fuzzBounds,
+): Question {
+  const asked = stillBreaks(breaks, invariant, bounds);
   return (fixture) => {
     const failure = asked(fixture);
     if (failure === null) return null;
     const workload = small(fixture)!;
-    return surelyHolds(outcomeOf(workload, holds), invariant) ? failure : null;
+    return surelyHolds(outcomeOf(workload, holds, bounds), invariant) ? failure : null;
   };
 }
