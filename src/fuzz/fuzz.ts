@@ -57,11 +57,9 @@ function lanesFor(options: FuzzOptions): Lane[] {
   const workers = Math.min(options.workers ?? 0, runs);
   const names = variants.flatMap(({ argument }) => argument ?? []);
   // A variant that exists in this process only cannot be handed to another thread.
-  if (workers > 0 && names.length === variants.length) {
-    return lanesInThreads({ variants: names, differ, without, bounds }, workers, signal);
-  }
-  const resolved = variants.map(({ variant }) => variant);
-  return [laneHere({ variants: resolved, differ, without, bounds }, signal)];
+  const canSend = names.length === variants.length;
+  const bench = { variants: variants.map(({ variant }) => variant), differ, without, bounds };
+  return workers > 0 && canSend ? lanesInThreads(bench, names, workers, signal) : [laneHere(bench, signal)];
 }
 
 /** One fixture in its place among the runs. */

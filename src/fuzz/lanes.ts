@@ -49,8 +49,12 @@ export function laneHere(options: Omit<BenchOptions, 'goesOn'>, signal: AbortSig
   return { work: (job) => answer(bench, job), end: async () => {} };
 }
 
+/** Whoever interrupts waits no longer than that for a search to come to its end. */
+const PATIENCE = 3000;
+
 export function lanesInThreads(
-  data: Omit<WorkerData, 'stop'>,
+  options: Omit<BenchOptions, 'goesOn'>,
+  names: readonly string[],
   count: number,
   signal: AbortSignal | undefined,
 ): Lane[] {
@@ -58,10 +62,19 @@ export function lanesInThreads(
   const raise = (): void => void Atomics.store(new Int32Array(stop), 0, 1);
   if (signal?.aborted) raise();
   signal?.addEventListener('abort', raise);
+  const { differ, without, bounds } = options;
+  const workerData: WorkerData = { variants: names, differ, without, bounds, stop };
+  // Answers with what is known before anything is searched.
+  const stopped = new Bench({ ...options, goesOn: async () => false });
   return Array.from({ length: count }, () => {
-    const worker = startThread(join(__dirname, 'worker'), { ...data, stop });
+    const worker = startThread(join(__dirname, 'worker'), workerData);
+    let isLost = false;
+    const withoutIt = (job: Job): Promise<Answer> => {
+      isLost = true;
+      return answer(stopped, job);
+    };
     return {
-      work: (job) => asked(worker, job),
+      work: (job) => (isLost ? withoutIt(job) : soonAfter(signal, asked(worker, job), () => withoutIt(job))),
       end() {
         signal?.removeEventListener('abort', raise);
         return worker.terminate();
@@ -80,5 +93,26 @@ function asked(worker: Worker, job: Job): Promise<Answer> {
     worker.once('error', reject);
     worker.once('message', take);
     worker.postMessage(job);
+  });
+}
+
+/** What comes, but not much later than the signal; then `otherwise`. */
+function soonAfter<T>(
+  signal: AbortSignal | undefined,
+  coming: Promise<T>,
+  otherwise: () => Promise<T>,
+): Promise<T> {
+  if (!signal) return coming;
+  return new Promise<T>((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined;
+    const wait = (): void => {
+      timer = setTimeout(() => otherwise().then(resolve, reject), PATIENCE);
+    };
+    if (signal.aborted) wait();
+    signal.addEventListener('abort', wait);
+    coming.then(resolve, reject).finally(() => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', wait);
+    });
   });
 }

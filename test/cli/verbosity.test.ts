@@ -59,7 +59,7 @@ describe('--verbose', () => {
   });
 
   test('of fuzz tells the variants and every fixture', async () => {
-    const argv = ['fuzz', '--seed', '1', '--runs', '2', '--variant', idea, '--output', folder()];
+    const argv = ['fuzz', '--seed', '1', '--runs', '2', '--variant', idea, '--save', folder()];
     const { stderr } = await faultline([...argv, '--verbose']);
     expect(stderr.replace(/in \d+ ms/g, 'in N ms').split('\n')).toEqual([
       `variant my-idea: ${idea}, based on uffd-wp-2018`,

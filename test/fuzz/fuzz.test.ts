@@ -1,10 +1,21 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { loadVariants } from '../../src/compare/load';
 import { resolveVariant } from '../../src/core/index';
 import { fixtureOf, sizeOf, textOf } from '../../src/fuzz/draft';
 import { drafts } from '../../src/fuzz/generate';
-import { type Finding, fuzz } from '../../src/fuzz/index';
+import {
+  boundOf,
+  type CampaignKey,
+  type Finding,
+  type FuzzPart,
+  fuzz,
+  fuzzBounds,
+  mergeFuzz,
+  savedOf,
+} from '../../src/fuzz/index';
+import { Ledger } from '../../src/fuzz/ledger';
 import { shrink } from '../../src/fuzz/shrink';
 import { smaller } from '../../src/fuzz/simplify';
 import { failuresOf, outcomeOf, small, stillBreaks } from '../../src/fuzz/trial';
@@ -78,7 +89,7 @@ describe('random fixtures', () => {
       await fuzz({
         seed: 36,
         runs: 1,
-        variants: [variant('uffd-wp-2018')],
+        variants: loadVariants(['uffd-wp-2018']),
         without: ['kernel'],
         onFinding: ({ text }) => texts.push(text),
       });
@@ -156,23 +167,31 @@ ${pages.map((page) => `  - a: write guest[${page}]\n`).join('')}`;
   });
 });
 
+/** Cheap seeds, among which two variants break several invariants, one of them more often than is followed. */
+const busy = {
+  seed: 376,
+  runs: 27,
+  variants: loadVariants(['uffd-wp-2018', 'dirty-accountable-false']),
+  bounds: { ...fuzzBounds, maxExecutions: 3 },
+};
+
 describe('fuzz()', () => {
   test('finds where two variants differ, and says so in a fixture', async () => {
-    const pair = [variant('uffd-wp-2018'), variant('dirty-accountable-false')] as const;
+    const pair = ['uffd-wp-2018', 'dirty-accountable-false'];
     let found: Finding | undefined;
     await fuzz({
       seed: 30,
       runs: 100,
-      variants: [],
-      differ: pair,
-      stopped: () => found !== undefined,
+      variants: loadVariants(pair),
+      differ: true,
+      isLate: () => found !== undefined,
       onFinding: (finding) => {
         found ??= finding;
       },
     });
-    const { text, failure, holdsOn } = found!;
-    expect(pair.map(({ meta }) => meta.id).sort()).toEqual([failure.variant, holdsOn].sort());
-    const fixture = parseFixture(text, `${found!.fixture.name}.yaml`);
+    const { text, name, failure, holdsOn } = found!;
+    expect([...pair].sort()).toEqual([failure.variant, holdsOn].sort());
+    const fixture = parseFixture(text, `${name}.yaml`);
     const broken = (id: string): string[] =>
       failuresOf(outcomeOf(small(fixture)!, variant(id)), variant(id)).map(({ invariant }) => invariant);
     expect(broken(failure.variant)).toContain(failure.invariant);
@@ -180,14 +199,84 @@ describe('fuzz()', () => {
     expect(text).toContain(`It holds on ${holdsOn}.`);
   });
 
-  test('shares its runs out among shards', async () => {
-    const runs = async (index: number): Promise<number> =>
-      (await fuzz({ seed: 1, runs: 5, variants: [variant('linux-4.19')], shard: { index, of: 2 } })).runs;
-    expect([await runs(0), await runs(1)]).toEqual([3, 2]);
+  test('finds the same in the same order, whatever the number of threads', async () => {
+    const told = async (workers: number): Promise<unknown> => {
+      const findings: string[] = [];
+      const runs: string[] = [];
+      const result = await fuzz({
+        ...busy,
+        workers,
+        onRun: (...one) => runs.push(one.join()),
+        onFinding: ({ text }) => findings.push(text),
+      });
+      return { result, findings, runs };
+    };
+    const alone = (await told(0)) as { findings: string[] };
+    expect(alone.findings.length).toBeGreaterThan(3);
+    expect(await told(3)).toEqual(alone);
   });
 
-  test('stops between two fixtures', async () => {
-    const result = await fuzz({ seed: 1, runs: 5, variants: [variant('linux-4.19')], stopped: () => true });
+  test('starts nothing when it is late', async () => {
+    const result = await fuzz({ seed: 1, runs: 5, variants: busy.variants, isLate: () => true });
     expect(result).toMatchObject({ runs: 0, findings: [] });
   });
+
+  test.each([0, 2])('is interrupted with %i threads, and keeps what it found', async (workers) => {
+    const interrupt = new AbortController();
+    let runs = 0;
+    const result = await fuzz({
+      ...busy,
+      runs: 100_000,
+      workers,
+      signal: interrupt.signal,
+      onFinding: () => interrupt.abort(),
+      onRun: (done) => (runs = done),
+    });
+    expect(result.findings.length).toBeGreaterThan(0);
+    expect(result.runs).toBeLessThan(50);
+    expect(runs).toBe(result.runs);
+    for (const { text, name, minimal } of result.findings) {
+      expect(parseFixture(text, `${name}.yaml`).name).toBe(name);
+      expect(text).toContain(minimal ? 'Nothing can be taken away' : 'Shrinking was interrupted');
+    }
+  });
+});
+
+describe('the parts of a campaign', () => {
+  const key: CampaignKey = {
+    ...{ tool: '1', model: 'a', seed: busy.seed, runs: busy.runs, differ: false, without: [] },
+    ...{ variants: [], bound: boundOf(busy.bounds) },
+  };
+  const part = async (index: number, of: number): Promise<FuzzPart> => {
+    const result = await fuzz({ ...busy, shard: { index, of } });
+    return { file: `${index + 1}.json`, saved: savedOf(key, result, { shard: `${index + 1}/${of}` }) };
+  };
+
+  test.each([4, 30])('are the whole again when there are %i', async (of) => {
+    const whole = savedOf(key, await fuzz(busy));
+    const parts = await Promise.all(Array.from({ length: of }, (_, i) => part(i, of)));
+    // Of what is found three times the whole follows two; the parts together have followed all of them.
+    const followed = parts.flatMap(({ saved }) => saved.findings).length;
+    expect(followed).toBeGreaterThan(whole.findings.length);
+    expect(JSON.stringify(mergeFuzz(parts.reverse()))).toBe(JSON.stringify(whole));
+  });
+});
+
+test('a finding that repeats an earlier one says so', () => {
+  const finding = (name: string, body: string, breaksOn: string[]): Finding => ({
+    name,
+    text: `# Found\nname: ${name}\nasks: Does it?\nsource: fuzz, seed 1\n${body}`,
+    failure: { variant: name, invariant: 'no-leak', class: 'kernel-integrity', saw: '' },
+    ...{ breaksOn, holdsOn: null, seed: 1, minimal: true },
+  });
+  const ledger = new Ledger();
+  const repeats = [
+    finding('first', 'memory: 1', ['a', 'b']),
+    finding('the-same', 'memory: 1', ['a', 'b']),
+    finding('elsewhere', 'memory: 1', ['a']),
+    finding('other-memory', 'memory: 2', ['a', 'b']),
+    finding('other-machine', 'machine: 1\nmemory: 1', ['a', 'b']),
+  ].map((one, run) => ledger.add(run, one).repeats);
+  expect(repeats).toEqual([null, 'first', null, null, null]);
+  expect(ledger.count).toBe(4);
 });

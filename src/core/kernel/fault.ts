@@ -197,7 +197,7 @@ export function* copy_from_user(k: Kernel, va: Vaddr): KRun<Content | -14> {
 const isProtection = (raised: Translation): boolean => raised.kind === 'fault' && raised.present;
 
 /** An access was done, or failed for good: what its task counted at this address is over. */
-function endAccess<T>(k: Kernel, result: T): T {
+export function endAccess<T>(k: Kernel, result: T): T {
   k.task.refaults = 0;
   k.task.refaultVpn = -1;
   return result;
@@ -207,7 +207,7 @@ function endAccess<T>(k: Kernel, result: T): T {
  * Notes that a thread faults, perhaps at the same page again. Where it runs alone, a fault that finds the machine as an
  * earlier one did will come for ever; beside others whoever drives the machine looks for such rounds.
  */
-function countRefault(k: Kernel, va: Vaddr): void {
+export function countRefault(k: Kernel, va: Vaddr): void {
   const { task } = k;
   const vpn = vpnOf(va);
   if (task.refaultVpn !== vpn) task.refaults = 0;

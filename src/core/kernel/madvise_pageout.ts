@@ -18,6 +18,7 @@ import { PmdWalk } from '../pmd_walk';
 import type { Slot } from '../table';
 import { PAGE_SIZE, type Pfn, type Pte, pfn, plus, type Vaddr } from '../units';
 import { pagesIn } from '../vma_list';
+import { countRefault, endAccess } from './fault';
 import type { MmuGather } from './memory_gather';
 
 /**
@@ -166,8 +167,13 @@ export function* madvise_populate(
     const locked = { held: true };
     const page = yield* k.__get_user_pages(mm, addr, write ? FOLL_WRITE : 0, locked);
     if (!locked.held) yield* k.down_read(mm.mmap_sem);
+    if (page === NO_PAGE) {
+      // Whoever answers the faults may leave the page as it was, every time.
+      countRefault(k, addr);
+      continue;
+    }
+    endAccess(k, page);
     if (page < 0) return page;
-    if (page === NO_PAGE) continue;
     yield* k.put_page(pfn(page));
     addr = plus(addr, PAGE_SIZE);
   }
