@@ -6,10 +6,15 @@ import type { Cell, Comparison, FixtureSummary } from './comparison';
 import { InputError } from './input';
 import { costsOf, summaryOf } from './summary';
 
+/** Of missing shards so many are named. */
+const SHOWN = 5;
+
 /** One saved comparison, as schemas/comparison.schema.json describes it. */
 export interface SavedPart {
   readonly file: string;
   readonly tool: string;
+  /** I/N. */
+  readonly shard?: string;
   readonly fixtures: readonly FixtureSummary[];
   readonly variants: readonly SavedVariant[];
   readonly cells: readonly SavedVerdict[];
@@ -66,6 +71,7 @@ export function merge(
   refuseMissing(
     cells.filter(({ saved }) => !saved),
     cells.length,
+    parts,
   );
   const whole: Cell[] = cells.map(({ fixture, variant, saved }) => ({
     fixture,
@@ -103,14 +109,30 @@ function refuseOther(first: SavedPart, part: SavedPart): void {
   }
 }
 
-function refuseMissing(missing: readonly { fixture: string; variant: string }[], of: number): void {
+function refuseMissing(
+  missing: readonly { fixture: string; variant: string }[],
+  of: number,
+  parts: readonly SavedPart[],
+): void {
   const [first] = missing;
   if (!first) return;
   throw new InputError(
     'input',
     `${missing.length} of ${of} cells are in none of the files, the first is ${first.fixture} ${first.variant}: ` +
-      'a shard is missing or was interrupted',
+      missingShards(parts),
   );
+}
+
+/** By name where the files say which they are. */
+function missingShards(parts: readonly SavedPart[]): string {
+  const given = new Set(parts.map(({ shard }) => shard));
+  const of = Number(parts[0]!.shard?.split('/')[1] ?? 1);
+  const names: string[] = [];
+  for (let i = 1; i <= of && names.length < SHOWN; i++)
+    if (!given.has(`${i}/${of}`)) names.push(`${i}/${of}`);
+  if (of === 1 || names.length === 0) return 'a shard is missing or was interrupted';
+  const more = of - given.size - names.length;
+  return `missing ${names.length === 1 ? 'is shard' : 'are shards'} ${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 const withDefaults = (saved: SavedVariant): VariantMeta => ({

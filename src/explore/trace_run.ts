@@ -63,7 +63,7 @@ export function traceRun<Notes extends object>(
   const after = entriesOf(execution.machine, start.workload);
   writer.quietly = true;
   execution.finish();
-  note(execution.schedule.at(-1) ?? 0);
+  note(execution.schedule.at(-1) ?? writer.first());
   const { actors, lines } = writer;
   const trace = { fixture: start.workload.fixture.name, variant, actors, lines, before, after };
   return { trace, execution, diverged };
@@ -80,6 +80,12 @@ class TraceWriter {
 
   constructor(private readonly workload: Workload) {
     this.actors = runningActors(workload).map(({ name }) => name);
+  }
+
+  /** Of a fixture without tasks, whoever was there first. */
+  first(): number {
+    const task = this.machine?.tasks[0];
+    return this.actors.length > 0 || !task ? 0 : this.positionOf(task);
   }
 
   private positionOf(task: Task): number {

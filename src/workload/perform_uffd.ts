@@ -17,6 +17,7 @@ import {
   closeNamed,
   DEFAULT,
   fget,
+  fgetNamed,
   fput,
   type Held,
   hold,
@@ -58,9 +59,11 @@ function* onUffd(
   run: (ctx: UserfaultfdCtx) => KRun<number>,
   name: string = act.step.verb,
 ): KRun<number> {
-  const ctx = yield* openUffd(act);
+  const ctx = yield* fgetNamed(act);
   if (!ctx) return -EBADF;
-  return yield* call(act, args, () => run(ctx), name, ctx.mm);
+  const result = yield* call(act, args, () => run(ctx), name, ctx.mm);
+  yield* fput(act, ctx);
+  return result;
 }
 
 function* register(act: Act): KRun<number> {

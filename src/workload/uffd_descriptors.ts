@@ -130,7 +130,16 @@ export const fget = (act: Act, { descriptor }: Held): KRun<UserfaultfdCtx | null
     return ctx;
   });
 
+/** The same for the descriptor that the step names, which a call works on while others may close it. */
+export const fgetNamed = (act: Act): KRun<UserfaultfdCtx | null> =>
+  onDescriptors(act, true, () => {
+    const ctx = act.k.m.user.uffds.get(nameOf(act))?.ctx ?? null;
+    if (ctx && changesDescriptors(act.workload)) ctx.f_count++;
+    return ctx;
+  });
+
 /** fs/file_table.c:fput(). Whoever lets go last releases the context. */
 export function* fput(act: Act, ctx: UserfaultfdCtx): KRun<void> {
+  if (!changesDescriptors(act.workload)) return;
   if (yield* onDescriptors(act, true, () => --ctx.f_count === 0)) yield* act.k.userfaultfd_release(ctx);
 }

@@ -128,6 +128,20 @@ describe('list', () => {
 });
 
 describe('explain', () => {
+  test('tells what is broken where no tasks run beside each other', async () => {
+    const text = `name: in-order
+asks: Is VM_WRITE asked?
+source: test
+memory: { guest: { size: 4KiB } }
+start: [a: write guest, a: uffd_register guest, a: mprotect guest r, a: uffd_unprotect guest, a: write guest]
+`;
+    const file = put(folder(), 'in-order.yaml', text);
+    const { code, stdout } = await faultline(['explain', file, 'uffd-wp-2018', '--invariant', 'vm-write']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('CPU0 a\n');
+    expect(stdout).toContain('*** vm-write: a store landed in a mapping without VM_WRITE');
+  });
+
   test('draws the run, and its replay line gives the same run', async () => {
     const explained = await faultline(['explain', fixture, 'dirty-accountable-false']);
     expect(explained.code).toBe(0);

@@ -64,7 +64,7 @@ describe('refuses', () => {
   test.each<{ what: string; says: string; files: () => Promise<string[]> }>([
     {
       what: 'a missing shard',
-      says: '3 of 6 cells are in none of the files, the first is written-page dirty-accountable-false',
+      says: '3 of 6 cells are in none of the files, the first is written-page dirty-accountable-false: missing is shard 2/2',
       files: async () => [await shard('1/2')],
     },
     {

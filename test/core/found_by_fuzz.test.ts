@@ -3,8 +3,18 @@ import { judge } from '../../src/judge/index';
 import { variants } from '../../src/variants/index';
 import { compile, leastEntries, parseFixture } from '../../src/workload/index';
 
+interface Slip {
+  readonly slip: string;
+  readonly variant: string;
+  readonly never: string;
+  readonly memory: string;
+  readonly start: readonly string[];
+  readonly tasks: Readonly<Record<string, readonly string[]>>;
+  readonly last?: readonly string[];
+}
+
 /** Slips of the model that `faultline fuzz` has found: each workload as it was shrunk, and what it must not show. */
-const mended = [
+const mended: readonly Slip[] = [
   {
     slip: 'a mapping is counted when memory grows between the announcement and the count',
     variant: 'linux-4.19',
@@ -29,15 +39,34 @@ const mended = [
     start: [],
     tasks: { a: ['uffd_register guest'], monitor: ['uffd_serve'] },
   },
+  {
+    slip: 'a userfaultfd is released under a call that is at work on it, and what that registers stays',
+    variant: 'linux-6.18',
+    never: 'bounded-refault',
+    memory: '{ heap: { size: 4KiB } }',
+    start: [],
+    tasks: { a: ['uffd_register heap missing'], b: ['uffd_close'] },
+    last: ['b: read heap'],
+  },
+  {
+    slip: 'a thread that faults for ever in madvise() keeps mmap_sem from the others',
+    variant: 'dirty-accountable-false',
+    never: 'no-deadlock',
+    memory: '{ guest: { size: 4KiB } }',
+    start: ['a: write guest', 'a: uffd_register guest', 'a: uffd_protect guest'],
+    tasks: { monitor: ['uffd_serve'] },
+    last: ['a: madvise guest populate_write', 'monitor: mprotect guest[0] rx'],
+  },
 ];
 
-test.each(mended)('$slip', ({ variant, never, memory, start, tasks }) => {
+test.each(mended)('$slip', ({ variant, never, memory, start, tasks, last = [] }) => {
   const text = [
     'name: found\nasks: Does it hold?\nsource: fuzz',
     `memory: ${memory}`,
     ...(start.length > 0 ? ['start:', ...start.map((step) => `  - ${step}`)] : []),
     'tasks:',
     ...Object.entries(tasks).map(([actor, steps]) => `  ${actor}: ${JSON.stringify(steps)}`),
+    ...(last.length > 0 ? ['finally:', ...last.map((step) => `  - ${step}`)] : []),
   ].join('\n');
   const fixture = parseFixture(text, 'found.yaml');
   const workload = compile(fixture, { entries: Math.max(4, leastEntries(fixture)) });
@@ -46,4 +75,22 @@ test.each(mended)('$slip', ({ variant, never, memory, start, tasks }) => {
   const broken = 'broken' in verdict ? verdict.broken.map(({ invariant }) => invariant) : [];
   expect(['survives', 'cut-short', 'breaks', 'closed']).toContain(verdict.kind);
   expect(broken).not.toContain(never);
+});
+
+test('an access that is never served is found, and ends', () => {
+  const text = [
+    'name: found\nasks: Does it end?\nsource: fuzz\nmemory: { guest: { size: 4KiB } }',
+    'start: [a: write guest, a: uffd_register guest, a: uffd_protect guest]',
+    'tasks: { monitor: [uffd_serve] }',
+    'finally: [a: madvise guest populate_write]',
+  ].join('\n');
+  const workload = compile(parseFixture(text, 'found.yaml'), { entries: 4 });
+  const resolved = resolveVariant(
+    variants.find(({ meta }) => meta.id === 'dirty-accountable-false')!,
+    variants,
+  );
+  const verdict = judge(workload, resolved, { maxExecutions: 200, maxSteps: 20_000 });
+  // Un-protecting leaves the page read-only there, and reading it only is an event again.
+  const broken = 'broken' in verdict ? verdict.broken.map(({ invariant }) => invariant) : [];
+  expect(broken).toContain('bounded-refault');
 });

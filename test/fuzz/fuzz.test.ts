@@ -180,11 +180,10 @@ describe('fuzz()', () => {
     const pair = ['uffd-wp-2018', 'dirty-accountable-false'];
     let found: Finding | undefined;
     await fuzz({
-      seed: 30,
-      runs: 100,
+      seed: 153,
+      runs: 1,
       variants: loadVariants(pair),
       differ: true,
-      isLate: () => found !== undefined,
       onFinding: (finding) => {
         found ??= finding;
       },

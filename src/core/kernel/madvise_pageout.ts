@@ -166,13 +166,11 @@ export function* madvise_populate(
     if (now.vm_flags & (VM_IO | VM_PFNMAP) || !(now.vm_flags & wanted)) return -EINVAL;
     const locked = { held: true };
     const page = yield* k.__get_user_pages(mm, addr, write ? FOLL_WRITE : 0, locked);
+    // Whoever answers the faults may leave the page as it was, every time.
+    if (page === NO_PAGE) countRefault(k, addr);
+    else endAccess(k, page);
     if (!locked.held) yield* k.down_read(mm.mmap_sem);
-    if (page === NO_PAGE) {
-      // Whoever answers the faults may leave the page as it was, every time.
-      countRefault(k, addr);
-      continue;
-    }
-    endAccess(k, page);
+    if (page === NO_PAGE) continue;
     if (page < 0) return page;
     yield* k.put_page(pfn(page));
     addr = plus(addr, PAGE_SIZE);
