@@ -34,6 +34,7 @@ export function applyConfig(command: Command, { stderr }: Terminal): void {
   if (command.getOptionValue('verbose')) stderr.write(`faultline: settings from ${file}\n`);
 }
 
-/** `fuzz --differ` names its variants itself. */
+/** `fuzz --differ` names its variants itself, and `conform --runs` makes its fixtures. */
 const isInTheWay = (name: string, command: Command): boolean =>
-  name === 'variant' && command.getOptionValue('differ') !== undefined;
+  (name === 'variant' && command.getOptionValue('differ') !== undefined) ||
+  (name === 'fixture' && command.name() === 'conform' && command.getOptionValue('runs') !== undefined);

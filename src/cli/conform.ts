@@ -9,9 +9,10 @@ import { renderAgreement, renderAgreementBriefly } from '../report/agreement';
 import { renderObserved, renderObservedJson } from '../report/observed';
 import { compile, type Workload } from '../workload/workload';
 import type { CommonOptions } from './arguments';
+import { checkOptions } from './conform_options';
 import { detailsOn } from './details';
 import { exit } from './failure';
-import { checkOutput, writeOutput } from './output';
+import { writeOutput } from './output';
 import { progressOn, screenOf, type Terminal } from './terminal';
 
 export interface ConformOptions extends CommonOptions {
@@ -42,13 +43,7 @@ const LIMITS = { live: { limit: 60, turn: 10 }, image: { limit: 180, turn: 30 } 
 const ENTRIES = 512;
 
 export async function runConform(options: ConformOptions, terminal: Terminal): Promise<number> {
-  if (options.output !== undefined && options.runs === undefined) checkOutput(options.output);
-  if (options.variant !== undefined) loadVariants([options.variant]);
-  if (options.witnesses !== undefined) {
-    loadVariants(options.witnesses);
-    if (options.runs !== undefined)
-      throw new InputError('usage', '--witnesses and --runs exclude each other');
-  }
+  checkOptions(options);
   const workloads = new Map(
     loadFixtures(options.fixture ?? []).map(({ fixture }) => [
       fixture.name,
@@ -83,12 +78,18 @@ export async function runConform(options: ConformOptions, terminal: Terminal): P
     const agreement = compared(observed, workloads, options);
     print(observed, agreement, options, terminal);
     if (agreement) recordFor(options, observed.features.release, agreement, null);
-    if (interrupt.signal.aborted) return exit.interrupted;
+    if (interrupt.signal.aborted) {
+      terminal.stderr.write(`faultline: interrupted: ${done} of ${jobs.length} fixtures were run\n`);
+      return exit.interrupted;
+    }
     return agreement && agreement.figures.disagreed > 0 ? exit.found : exit.done;
   } catch (error) {
     progress.clear();
     if (!(error instanceof CannotRunError)) throw error;
-    if (interrupt.signal.aborted) return exit.interrupted;
+    if (interrupt.signal.aborted) {
+      terminal.stderr.write('faultline: interrupted before anything was run\n');
+      return exit.interrupted;
+    }
     terminal.stderr.write(`faultline: nothing could be run: ${error.message}\n`);
     return NOTHING_RAN;
   } finally {
@@ -145,7 +146,12 @@ async function runOn(
   if (version === null && kernel.startsWith('debian:')) {
     throw new InputError('usage', `"${kernel}" names no Debian kernel; for example debian:6.1`);
   }
-  return runQemu(version === null ? kernel : await debianKernel(version, env), jobs, env, options);
+  return runQemu(
+    version === null ? kernel : await debianKernel(version, env, options.signal),
+    jobs,
+    env,
+    options,
+  );
 }
 
 /** Null where no variant models the kernel. */

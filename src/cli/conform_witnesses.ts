@@ -43,7 +43,7 @@ export async function runWitnessReplay(
       }
       const { tryWitness } = require('../conform/witness_tries') as typeof import('../conform/witness_tries');
       const correct = loadVariants(CORRECT).map((one) => one.variant);
-      return await tryWitness(fixture, variant, witness, correct, terminal.env);
+      return await tryWitness(fixture, variant, witness, correct, terminal.env, signal);
     },
     stopped: () => signal.aborted,
     tell: (text) => progress.show(text),

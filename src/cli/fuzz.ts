@@ -15,8 +15,6 @@ import {
   savedOf,
 } from '../fuzz/index';
 import { version } from '../version';
-import { verbs } from '../workload/step_grammar';
-import { didYouMean } from '../workload/suggestion';
 import { variantOrigin } from './cells';
 import { hashOfFiles, modelHash } from './code_hash';
 import { type Details, detailsOn } from './details';
@@ -25,6 +23,7 @@ import { type FuzzCommandOptions, RUNS, SEEDS } from './fuzz_command';
 import { checkSavable, exitCode, jsonOf, lineOf, saveFinding, summaryOf, wholeText } from './fuzz_result';
 import { checkOutput, writeOutput } from './output';
 import { progressOn, type Terminal } from './terminal';
+import { checkedWithout } from './without';
 
 type Asked = Required<Pick<FuzzOptions, 'variants' | 'differ' | 'without' | 'bounds' | 'seed'>> & {
   /** Null: as many as the time allows. */
@@ -152,12 +151,3 @@ function variantsFor(
   return { variants, differ: true };
 }
 
-function checkedWithout(without: readonly string[]): readonly string[] {
-  const known = new Set(Object.entries(verbs).flatMap(([verb, { group }]) => [verb, group]));
-  const unknown = without.find((one) => !known.has(one));
-  if (unknown === undefined) return without;
-  throw new InputError(
-    'usage',
-    `there is no verb or group of verbs "${unknown}"${didYouMean(unknown, known)}; docs/fixtures.md has them all`,
-  );
-}

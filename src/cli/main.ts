@@ -6,13 +6,13 @@ import type { ConformOptions } from './conform';
 import { failureOf } from './failure';
 import { formats } from './formats';
 import {
-  atLeast,
   boundOption,
   examples,
   fixtureOption,
   printing,
   repeatable,
   searching,
+  seedOrCount,
   sharding,
 } from './options';
 import { screenOf, type Terminal } from './terminal';
@@ -234,9 +234,11 @@ function addConform(program: Command, terminal: Terminal, run: Run): void {
         'instead: the order of each witness of this variant, forced on the kernel where user space can; repeatable',
       ),
     )
-    .addOption(new Option('--runs <n>', 'so many random fixtures instead').argParser(atLeast(1)))
+    .addOption(new Option('--runs <n>', 'so many random fixtures instead').argParser(seedOrCount(1)))
     .addOption(
-      new Option('--seed <n>', 'where they start (default: anywhere; it is printed)').argParser(atLeast(0)),
+      new Option('--seed <n>', 'where they start (default: anywhere; it is printed)').argParser(
+        seedOrCount(0),
+      ),
     )
     .addOption(
       repeatable('--without <verb|group>', 'verbs, or groups of verbs, that do not appear; repeatable'),

@@ -57,6 +57,19 @@ export const atLeast =
     return value;
   };
 
+/** One more than the greatest seed, and more random fixtures than anybody waits for. */
+const SEEDS = 2 ** 31;
+
+export const seedOrCount =
+  (least: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < least || value >= SEEDS) {
+      throw new InvalidArgumentError(`It must be a whole number from ${least} to ${SEEDS - 1}.`);
+    }
+    return value;
+  };
+
 export const sharding = (what: string): Option =>
   new Option('--shard <i/n>', `only every n-th ${what}, from the i-th on`).argParser(shardOf);
 

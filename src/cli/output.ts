@@ -1,20 +1,21 @@
 /** Output into a file: all of it or nothing. */
-import { accessSync, constants, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { InputError, reasonOf } from '../compare/input';
 
-const refuse = (file: string, error: unknown): InputError =>
-  new InputError('usage', `cannot write --output ${file}: ${reasonOf(error)}`);
+const refuse = (file: string, error: unknown, option = '--output'): InputError =>
+  new InputError('usage', `cannot write ${option} ${file}: ${reasonOf(error)}`);
 
 /** Asked before the work begins, because nobody wants to hear of it afterwards. */
-export function checkOutput(file: string): void {
+export function checkOutput(file: string, option = '--output'): void {
   try {
     if (file === '') throw new Error('it has no name');
     const existing = statSync(file, { throwIfNoEntry: false });
     if (existing?.isDirectory()) throw new Error('is a directory, not a file');
+    if (!existsSync(dirname(file))) throw new Error(`there is no folder ${dirname(file)}`);
     accessSync(existing && !existing.isFile() ? file : dirname(file), constants.W_OK);
   } catch (error) {
-    throw refuse(file, error);
+    throw refuse(file, error, option);
   }
 }
 

@@ -12,6 +12,8 @@ export interface Attempt {
   readonly end: RunEnd;
   /** Why nothing was heard, for when nothing was. */
   readonly reason: string;
+  /** It was given up after a long silence, which need not be heard a second time. */
+  readonly isHang?: boolean;
 }
 
 export interface RunOptions {
@@ -31,9 +33,16 @@ export async function runAll(
   const garbage: string[] = [];
   let features: KernelFeatures | null = null;
   let left = jobs;
+  let hasFailed = false;
   while (left.length > 0 && !options.signal?.aborted) {
-    const { reader, end, reason } = await attempt(left);
+    const { reader, end, reason, isHang } = await attempt(left);
     reader.stop(end);
+    // On a busy host a start may fail that succeeds the next time; what has started before deserves any patience.
+    if (!reader.features && !hasFailed && (features || !isHang) && !options.signal?.aborted) {
+      hasFailed = true;
+      continue;
+    }
+    hasFailed = false;
     features ??= reader.features;
     garbage.push(...reader.garbage);
     if (!features) throw new CannotRunError(reason);
@@ -45,8 +54,7 @@ export async function runAll(
     }
   }
   if (!features) throw new CannotRunError('interrupted before anything was run');
-  checkUserfaultfd(features, runs);
-  return { features, runs, garbage };
+  return { features, runs: withoutUserfaultfd(features, runs), garbage };
 }
 
 const notRun = (job: Job, reason: string): ObservedRun => ({
@@ -61,15 +69,22 @@ const errors: Readonly<Record<number, string>> = {
   38: 'not configured into this kernel',
 };
 
-/** Without userfaultfd only fixtures that never open one can run. */
-function checkUserfaultfd(
+/**
+ * Without userfaultfd only fixtures that never open one can run: what others came to says nothing.
+ * @throws CannotRunError where that is all of them
+ */
+function withoutUserfaultfd(
   { userfaultfd, userfaultfdErrno }: KernelFeatures,
   runs: readonly ObservedRun[],
-): void {
+): readonly ObservedRun[] {
+  if (userfaultfd) return runs;
   const needs = (run: ObservedRun): boolean => run.steps.some(({ text }) => text.startsWith('uffd_'));
-  if (userfaultfd || !runs.every(needs)) return;
   const why = errors[userfaultfdErrno] ?? `error ${userfaultfdErrno}`;
-  throw new CannotRunError(`the kernel does not let us use userfaultfd: ${why}`);
+  const reason = `the kernel does not let us use userfaultfd: ${why}`;
+  if (runs.every(needs)) throw new CannotRunError(reason);
+  return runs.map((run) =>
+    needs(run) ? { ...run, observations: [], end: { kind: 'skipped', reason } } : run,
+  );
 }
 
 export interface Heard {

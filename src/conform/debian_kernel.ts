@@ -26,7 +26,7 @@ export function debianVersion(kernel: string): string | null {
  * The path of its vmlinuz.
  * @throws CannotRunError
  */
-export async function debianKernel(version: string, env: Env): Promise<string> {
+export async function debianKernel(version: string, env: Env, signal?: AbortSignal): Promise<string> {
   const cache = join(cacheDirectory(env), `debian-${version}`);
   const found = imageIn('/boot', version) ?? imageIn(cache, version);
   if (found) return found;
@@ -39,6 +39,7 @@ export async function debianKernel(version: string, env: Env): Promise<string> {
   const listed = await runTool(search, ['search', '--names-only', '^linux-image-[0-9].*-cloud-amd64'], {
     env,
     seconds: 60,
+    signal,
   });
   const name = newestPackage(listed.stdout, version);
   if (!name) {
@@ -47,12 +48,18 @@ export async function debianKernel(version: string, env: Env): Promise<string> {
     );
   }
   return withTemporary(async (folder) => {
-    const got = await runTool(apt, ['download', name], { env, seconds: 300, cwd: folder });
+    const got = await runTool(apt, ['download', name], { env, seconds: 300, cwd: folder, folder, signal });
     const deb = readdirSync(folder).find((file) => file.endsWith('.deb'));
     if (got.code !== 0 || !deb) {
       throw new CannotRunError(`apt-get download ${name} failed: ${got.stderr.trim().split('\n').at(-1)}`);
     }
-    const unpacked = await runTool(dpkg, ['-x', deb, 'unpacked'], { env, seconds: 120, cwd: folder });
+    const unpacked = await runTool(dpkg, ['-x', deb, 'unpacked'], {
+      env,
+      seconds: 120,
+      cwd: folder,
+      folder,
+      signal,
+    });
     const image = unpacked.code === 0 ? imageIn(join(folder, 'unpacked/boot'), version) : null;
     if (!image) throw new CannotRunError(`${name} holds no kernel ${version}`);
     return keep(image, cache);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { agentBinary } from './agent_binary';
 import { type Attempt, listen, type RunOptions, runAll } from './attempts';
 import { CannotRunError } from './cannot_run';
-import { start } from './child';
+import { type StartOptions, start } from './child';
 import type { KernelRun } from './observation';
 import { type Env, withTemporary } from './place';
 import { ReportReader } from './report_reader';
@@ -29,14 +29,18 @@ const knobs = [
 /** @throws CannotRunError */
 export async function runLive(jobs: readonly Job[], env: Env, options: RunOptions = {}): Promise<KernelRun> {
   if (process.platform !== 'linux') throw new CannotRunError(`this is ${process.platform}, not Linux`);
-  const agent = await agentBinary(env);
-  const putBack = rememberKnobs();
+  const agent = await agentBinary(env, options.signal);
+  const before = knobsNow();
+  const putBack = (): void => setKnobs(before);
+  process.once('exit', putBack);
   try {
     return await withTemporary(async (folder) => {
-      const result = await runAll(jobs, (left) => attempt(agent, left, folder, env, options), options);
+      const place = { env, folder, putBack: before };
+      const result = await runAll(jobs, (left) => attempt(agent, left, place, options), options);
       return { kernel: `live ${release()}`, machine: 'live', ...result };
     });
   } finally {
+    process.removeListener('exit', putBack);
     putBack();
   }
 }
@@ -44,14 +48,13 @@ export async function runLive(jobs: readonly Job[], env: Env, options: RunOption
 async function attempt(
   agent: string,
   jobs: readonly Job[],
-  folder: string,
-  env: Env,
+  place: StartOptions & { readonly folder: string },
   options: RunOptions,
 ): Promise<Attempt> {
-  const list = join(folder, 'jobs');
+  const list = join(place.folder, 'jobs');
   writeFileSync(list, jobs.map(({ text }) => text).join(''));
   const reader = new ReportReader(jobs, options.onRun);
-  const spawned = start(agent, [list, folder], env);
+  const spawned = start(agent, [list, place.folder], place);
   let said = '';
   spawned.child.stderr!.setEncoding('utf8').on('data', (text: string) => (said += text));
   const heard = await listen(spawned, reader, { silence: () => SILENCE, signal: options.signal });
@@ -63,33 +66,31 @@ async function attempt(
   return {
     reader,
     reason,
+    isHang: heard.silent !== null,
     end: { kind: 'stopped', reason: options.signal?.aborted ? 'interrupted' : reason },
   };
 }
 
-/** @returns how to restore them */
-function rememberKnobs(): () => void {
-  const before = knobs.flatMap((file): [string, string][] => {
-    try {
-      const text = readFileSync(file, 'utf8').trim();
-      // A choice is shown as "always [madvise] never".
-      return [[file, /\[(\w+)\]/.exec(text)?.[1] ?? text]];
-    } catch {
-      return [];
-    }
-  });
-  const putBack = (): void => {
-    for (const [file, text] of before) {
+function knobsNow(): ReadonlyMap<string, string> {
+  return new Map(
+    knobs.flatMap((file): [string, string][] => {
       try {
-        writeFileSync(file, text);
+        const text = readFileSync(file, 'utf8').trim();
+        // A choice is shown as "always [madvise] never".
+        return [[file, /\[([\w+]+)\]/.exec(text)?.[1] ?? text]];
       } catch {
-        // Without the permission to write there was nothing to restore.
+        return [];
       }
+    }),
+  );
+}
+
+function setKnobs(values: ReadonlyMap<string, string>): void {
+  for (const [file, text] of values) {
+    try {
+      writeFileSync(file, text);
+    } catch {
+      // Without the permission to write there was nothing to restore.
     }
-  };
-  process.once('exit', putBack);
-  return () => {
-    process.removeListener('exit', putBack);
-    putBack();
-  };
+  }
 }

@@ -18,6 +18,8 @@ import type { Job } from './steps';
 export interface QemuOptions extends RunOptions {
   /** Seconds from the start to the agent's first word. */
   readonly bootSeconds?: number;
+  /** Seconds without a word after that. */
+  readonly jobSeconds?: number;
   /** Instead of trying. */
   readonly machine?: Machine;
 }
@@ -57,7 +59,7 @@ export async function runQemu(
   if (!qemu) {
     throw new CannotRunError('no qemu-system-x86_64 in PATH (Debian: apt-get install qemu-system-x86)');
   }
-  const agent = readFileSync(await agentBinary(env));
+  const agent = readFileSync(await agentBinary(env, options.signal));
   return withTemporary(async (folder) => {
     const drives = await makeDrives(folder, env);
     const boot = (machine: Machine, left: readonly Job[]): Promise<Attempt & { isMute: boolean }> =>
@@ -169,14 +171,14 @@ async function attempt(guest: Guest, jobs: readonly Job[]): Promise<Attempt & { 
   writeFileSync(initrd, initramfs(guest.agent, jobs));
   writeFileSync(consoleFile, '');
   const reader = new ReportReader(jobs, options.onRun);
-  const spawned = start(guest.qemu, parametersOf(guest, initrd, consoleFile), guest.env);
+  const spawned = start(guest.qemu, parametersOf(guest, initrd, consoleFile), { env: guest.env, folder });
   let said = '';
   spawned.child.stderr!.setEncoding('utf8').on('data', (text: string) => (said += text));
   const bootMs = (options.bootSeconds ?? BOOT_SECONDS) * 1000;
   const began = Date.now();
   const heard = await listen(spawned, reader, {
     silence() {
-      if (reader.features) return JOB_SECONDS * 1000;
+      if (reader.features) return (options.jobSeconds ?? JOB_SECONDS) * 1000;
       const isMute = machine === 'kvm' && statSync(consoleFile).size === 0;
       return isMute ? Math.min(KVM_SECONDS * 1000, bootMs) : bootMs;
     },
@@ -187,6 +189,7 @@ async function attempt(guest: Guest, jobs: readonly Job[]): Promise<Attempt & { 
     reader,
     isMute: reader.features === null && text === '',
     reason: notBooted(guest, text, said, heard, Date.now() - began),
+    isHang: heard.silent !== null,
     end: options.signal?.aborted ? { kind: 'stopped', reason: 'interrupted' } : kernelEnd(text, heard),
   };
 }

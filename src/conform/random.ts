@@ -162,7 +162,8 @@ class Campaign {
         });
         if (one) seen.set(textOf(one, nameless), one);
       }
-      const pairs = (await this.both([...seen.values()])) ?? [];
+      const pairs = await this.batch([...seen.values()]);
+      if (pairs === null) return { best, minimal: false };
       const failing = pairs.filter(({ judged }) => kindOfFirst(judged, abouts));
       const [next] = failing.sort(
         (a, b) => sizeOf(a.fixture) - sizeOf(b.fixture) || sizeOfText(a) - sizeOfText(b),

@@ -23,6 +23,7 @@ export async function tryWitness(
   { schedule }: Witness,
   correct: readonly ResolvedVariant[],
   env: Env,
+  signal?: AbortSignal,
 ): Promise<Tried> {
   const compiler = findProgram(env, 'cc', 'gcc', 'clang');
   if (!compiler) return { kind: 'cannot', reason: 'no C compiler (cc, gcc or clang)' };
@@ -37,9 +38,12 @@ export async function tryWitness(
     const [source, binary] = [join(cwd, 'race.c'), join(cwd, 'race')];
     writeFileSync(source, `${text}\n`);
     const flags = ['-O2', '-pthread', '-o', binary, source];
-    const built = await runTool(compiler, flags, { env, seconds: SECONDS.build });
+    const built = await runTool(compiler, flags, {
+      ...{ env: { ...env, TMPDIR: cwd }, cwd, folder: cwd, signal },
+      seconds: SECONDS.build,
+    });
     if (built.code !== 0) return { kind: 'cannot', reason: `${compiler} cannot build the program` };
-    return triedBy(await runTool(binary, [], { env, seconds: SECONDS.run, cwd }));
+    return triedBy(await runTool(binary, [], { env, seconds: SECONDS.run, cwd, folder: cwd, signal }));
   });
 }
 

@@ -1,43 +1,18 @@
 /** `faultline conform` where something is missing or wrong, with programs that stand in for QEMU. */
-import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runQemu } from '../../src/conform/qemu';
 import { faultline, folder, put } from '../cli/terminal';
-import { fixtureText, hello, jobEnd, line, turn } from './sample';
+import { fixtureText, hello, job, jobEnd, line, turn } from './sample';
+import { bzImage, compiler, programs, qemu } from './stand_in';
 
 const place = folder();
-const folders = [place];
-afterAll(() => {
-  for (const path of folders) rmSync(path, { recursive: true });
-});
+afterAll(() => rmSync(place, { recursive: true }));
 
 const fixture = put(place, 'first.yaml', fixtureText('first'));
 const second = put(place, 'second.yaml', fixtureText('second'));
-const image = put(place, 'bzImage', `${' '.repeat(0x202)}HdrS and more`);
-const shell = '/bin/sh';
-
-/** Programs in a folder of their own, which is all of PATH. */
-function programs(named: Record<string, string>): Record<string, string> {
-  const path = folder();
-  folders.push(path);
-  for (const [name, text] of Object.entries(named)) {
-    chmodSync(put(path, name, `#!${shell}\n${text}`), 0o755);
-  }
-  return { PATH: path, XDG_CACHE_HOME: join(path, 'cache'), HOME: path };
-}
-
-/** A compiler that writes something where it is told to. */
-const compiler = 'while [ "$1" != -o ]; do shift; done; echo agent > "$2"';
-
-/** QEMU, with its report and what it writes to the guest's console. */
-function qemu(report: string, console: string, then = ''): Record<string, string> {
-  const file = `for word in "$@"; do case "$word" in file:*) console="$\{word#file:}";; esac; done`;
-  return programs({
-    cc: compiler,
-    'qemu-system-x86_64': `${file}\n/bin/cat > "$console" <<'END'\n${console}\nEND\n/bin/cat <<'END'\n${report}\nEND\n${then}`,
-  });
-}
-
+const image = put(place, 'bzImage', bzImage);
 /** Folders of this process; other tests make their own meanwhile. */
 const left = (): string[] =>
   readdirSync(tmpdir()).filter((name) => name.startsWith(`faultline-${process.pid}-`));
@@ -78,13 +53,65 @@ describe('nothing can be run: 4', () => {
       env: qemu(hello({ userfaultfd: 0, userfaultfdErrno: 38 }) + line({ k: 'bye' }), ''),
       says: 'userfaultfd: not configured into this kernel',
     },
+    {
+      what: 'a compiler that says nothing',
+      kernel: 'live',
+      env: programs({ cc: 'exit 3' }),
+      says: 'cannot build the agent as a static binary: it ended with exit code 3',
+    },
+    {
+      what: 'no place for the agent',
+      kernel: 'live',
+      env: { ...programs({ cc: compiler }), XDG_CACHE_HOME: fixture },
+      says: 'first.yaml/faultline (XDG_CACHE_HOME names another folder): no such file',
+    },
+    {
+      what: 'a QEMU that ends without a word',
+      kernel: image,
+      env: qemu('', '', 'exit 0'),
+      says: 'does not get as far as the agent',
+    },
+    {
+      what: 'nothing but garbage',
+      kernel: image,
+      env: qemu('\x00\x01@zzzz {}\n@0000 {"k":"hello"}\n\x1b[2J', '\x1b[2Jgarbage', 'exit 0'),
+      says: 'does not get as far as the agent',
+    },
+    {
+      what: 'userfaultfd not permitted',
+      kernel: image,
+      env: qemu(hello({ userfaultfd: 0, userfaultfdErrno: 1 }) + line({ k: 'bye' }), ''),
+      says: 'not permitted: be root, or set vm.unprivileged_userfaultfd to 1',
+    },
+    {
+      what: 'a version that apt does not know',
+      kernel: 'debian:9.9',
+      env: programs({
+        'apt-get': '',
+        'apt-cache': 'echo linux-image-6.1.0-1-cloud-amd64 - x',
+        'dpkg-deb': '',
+      }),
+      says: 'apt knows no package linux-image-9.9*-cloud-amd64',
+    },
+    {
+      what: 'no network',
+      kernel: 'debian:7.7',
+      env: programs({
+        'apt-get': 'echo "E: Failed to fetch: Could not resolve deb.debian.org" >&2; exit 100',
+        'apt-cache': 'echo linux-image-7.7.1-cloud-amd64 - x',
+        'dpkg-deb': '',
+      }),
+      says: 'apt-get download linux-image-7.7.1-cloud-amd64 failed: E: Failed to fetch: Could not resolve',
+    },
   ])(
     '$what',
     async ({ kernel, env, says }) => {
       const before = left();
       const { code, stdout, stderr } = await conform(kernel, env);
       expect(stderr).toContain(says);
-      expect(stderr).not.toMatch(/^ +at /m);
+      expect(stderr).toMatch(/^faultline: nothing could be run: /);
+      // Neither a stack nor what would do something to a terminal.
+      expect(stderr).not.toMatch(/^ +at |[^\n\t\x20-\x7e]/m);
       expect({ code, stdout }).toEqual({ code: 4, stdout: '' });
       expect(left()).toEqual(before);
     },
@@ -96,11 +123,67 @@ test.each([
   { kernel: join(place, 'nothing'), code: 64, says: 'no such file' },
   { kernel: place, code: 64, says: 'is not a file' },
   { kernel: fixture, code: 65, says: 'is not a bzImage' },
+  { kernel: put(place, 'empty', ''), code: 65, says: 'is not a bzImage' },
+  { kernel: put(place, 'random', '\x7fELF\x00'.repeat(400)), code: 65, says: 'is not a bzImage' },
+  { kernel: '', code: 64, says: '--kernel has no name' },
   { kernel: 'debian:x', code: 64, says: 'names no Debian kernel' },
+  { kernel: 'debian:', code: 64, says: 'names no Debian kernel' },
 ])('--kernel $kernel: $code', async ({ kernel, code, says }) => {
   const ended = await conform(kernel, programs({ cc: compiler, 'qemu-system-x86_64': '' }));
   expect(ended.stderr).toContain(says);
   expect(ended.code).toBe(code);
+});
+
+test.each([
+  { options: ['--runs', '0'], says: 'a whole number from 1 to 2147483647' },
+  { options: ['--runs', '1e3'], says: 'a whole number from 1 to 2147483647' },
+  { options: ['--runs', '99999999999'], says: 'a whole number from 1 to 2147483647' },
+  { options: ['--runs', '1', '--seed', '2147483648'], says: 'a whole number from 0 to 2147483647' },
+  { options: ['--seed', '1'], says: '--seed is for random fixtures: it needs --runs' },
+  { options: ['--without', 'fork'], says: '--without is for random fixtures: it needs --runs' },
+  { options: ['--runs', '1', '--without', 'forc'], says: 'no verb or group of verbs "forc"' },
+  { options: ['--runs', '1', '--format', 'json'], says: '--format json is not for random fixtures' },
+  { options: ['--runs', '1', '--fixture', 'thp-partial'], says: '--fixture is not for random fixtures' },
+  { options: ['--runs', '1', '--witnesses', './none.ts'], says: 'exclude each other' },
+  { options: ['--runs', '1', '--output', fixture], says: 'is a file, not a directory' },
+  {
+    options: ['--record', '/nowhere/x'],
+    says: 'cannot write --record /nowhere/x: there is no folder /nowhere',
+  },
+  {
+    options: ['--output', '/nowhere/x'],
+    says: 'cannot write --output /nowhere/x: there is no folder /nowhere',
+  },
+])('$options: 64, before anything runs', async ({ options, says }) => {
+  const { code, stdout, stderr } = await faultline(['conform', ...options], { env: programs({}) });
+  expect(stderr).toContain(says);
+  expect({ code, stdout }).toEqual({ code: 64, stdout: '' });
+});
+
+test('a guest that hangs at boot is given up', async () => {
+  const env = qemu('', '[ 1.0] Linux version 6.1.0\n[ 1.1] waiting for root', 'exec /bin/sleep 100');
+  const hung = runQemu(image, [job('first')], env, { bootSeconds: 1, machine: 'tcg' });
+  await expect(hung).rejects.toThrow(
+    /does not get as far as the agent \(tcg\): nothing was heard for 1\.\d s\n {2}Linux version 6\.1\.0\n/,
+  );
+});
+
+test('a guest that hangs in the middle keeps what it said, with the end of its console', async () => {
+  const report = hello() + line({ k: 'job', name: 'first' }) + turn(0);
+  const env = qemu(report, '[ 9.0] the last words', 'exec /bin/sleep 100');
+  const { runs } = await runQemu(image, [job('first')], env, { jobSeconds: 1, machine: 'tcg' });
+  expect(runs.map(({ observations, end }) => [observations.length, end])).toEqual([
+    [1, { kind: 'kernel', what: 'hang', lines: ['the last words'] }],
+  ]);
+});
+
+test('a guest that says garbage without end keeps what it said', async () => {
+  const report =
+    hello() + line({ k: 'job', name: 'first' }) + turn(0) + jobEnd() + line({ k: 'job', name: 'second' });
+  const env = qemu(report, '', 'i=0; while [ $i -lt 20000 ]; do echo "@dead {garbage $i}"; i=$((i+1)); done');
+  const { runs, garbage } = await runQemu(image, [job('first'), job('second')], env, { machine: 'tcg' });
+  expect(runs.map(({ end }) => end.kind)).toEqual(['through', 'kernel']);
+  expect(garbage).toHaveLength(20);
 });
 
 test('a panic in the middle and garbage are results, and what was observed is kept', async () => {

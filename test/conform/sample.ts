@@ -24,6 +24,12 @@ finally:
 export const job = (name: string): Job =>
   jobOf(compile(parseFixture(fixtureText(name), `${name}.yaml`)), { limit: 20, turn: 2 });
 
+/** One that never opens a userfaultfd. */
+export function withoutUffd(name: string): Job {
+  const text = `name: ${name}\nasks: Is it there?\nsource: guide 1.1\nmemory: { guest: { size: 16KiB } }\nstart: [{ vcpu: write guest }]\n`;
+  return jobOf(compile(parseFixture(text, `${name}.yaml`)), { limit: 20, turn: 2 });
+}
+
 /** A line of the report. */
 export function line(record: object): string {
   const json = JSON.stringify(record);
