@@ -6,6 +6,7 @@ import { drafts } from '../fuzz/generate';
 import { smaller } from '../fuzz/simplify';
 import { compile, type Fixture, FixtureError, type Workload } from '../workload/index';
 import { type Figures, figuresOf, type Judged, judgeRun } from './agree';
+import { shortSides } from './brevity';
 import { CannotRunError } from './cannot_run';
 import type { KernelRun, ObservedRun } from './observation';
 import { type Job, JobError, type JobOptions, jobOf } from './steps';
@@ -221,7 +222,10 @@ function commentOf({ judged, real }: Pair, variant: string, release: string, min
   return [
     `Found by faultline conform: Linux ${release} and ${variant} disagree after`,
     `  ${step === undefined ? 'the end' : real.steps[step]!.text}`,
-    ...differences.flatMap((one) => [`${one.about}:`, `  kernel: ${one.real}`, `  model:  ${one.model}`]),
+    ...differences.flatMap((one) => {
+      const { kernel, model } = shortSides(one);
+      return [`${one.about}:`, `  kernel: ${kernel}`, `  model:  ${model}`];
+    }),
     minimal ? 'Nothing can be taken away.' : 'Not shrunk to its end: something may be taken away.',
   ];
 }

@@ -2,6 +2,7 @@
 import type { ResolvedVariant } from '../core/index';
 import { compile, type Fixture } from '../workload/index';
 import { compareRuns, type Difference, differencesOf, skipsOf } from './agreement';
+import { shortSides } from './brevity';
 import { courseStart } from './course';
 import { explain } from './explained';
 import { runModel } from './model_run';
@@ -106,7 +107,12 @@ function isAsWitness(real: ObservedRun, theirs: ObservedRun, at: number): boolea
 }
 
 const differenceText = (differences: readonly Difference[]): string =>
-  differences.map(({ about, real, model }) => `${about}: kernel ${real}, model ${model}`).join('; ');
+  differences
+    .map((one) => {
+      const { kernel, model } = shortSides(one);
+      return `${one.about}: kernel ${kernel}, model ${model}`;
+    })
+    .join('; ');
 
 function unableOf(real: ObservedRun, skips: ReadonlyMap<number, string>): string | null {
   const [reason] = skips.values();

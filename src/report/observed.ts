@@ -1,5 +1,6 @@
 /** What a real kernel was observed to do, as text and as JSON. */
 import type { KernelAgreement } from '../conform/agree';
+import { cut } from '../conform/brevity';
 import type {
   KernelRun,
   Message,
@@ -41,7 +42,7 @@ function endText(end: StepEnd): string {
     !!end.minorFaults && `${end.minorFaults} minor`,
     !!end.majorFaults && `${end.majorFaults} major`,
   ].filter((text) => text !== false);
-  const reads = end.reads.map(valueText).join(', ');
+  const reads = cut(end.reads.map(valueText).join(', '));
   return [
     outcomeText(end.outcome),
     reads && ` [${reads}]`,
@@ -88,6 +89,7 @@ const hows: Readonly<Record<Observation['how'], string | null>> = {
 };
 
 const MOST_RUNS = 8;
+const MOST_MESSAGES = 16;
 
 function observationLines(run: ObservedRun, at: number): string[] {
   const observation = run.observations[at]!;
@@ -95,7 +97,9 @@ function observationLines(run: ObservedRun, at: number): string[] {
   const own = ends.find((end) => end.actor === actor && end.step === step);
   const said = hows[how] ?? (own ? endText(own) : 'its process is gone');
   const lines = [`${actor}: ${stepText(run, step)}: ${said}`];
-  lines.push(...messages.map((message) => `  ${messageText(message)}`));
+  lines.push(...messages.slice(0, MOST_MESSAGES).map((message) => `  ${messageText(message)}`));
+  const unsaid = messages.length - MOST_MESSAGES;
+  if (unsaid > 0) lines.push(`  and ${unsaid} more messages`);
   for (const end of ends)
     if (end !== own) lines.push(`  ${end.actor}: ${stepText(run, end.step)}: now ${endText(end)}`);
   for (const view of changesOf(observation.memory, run.observations[at - 1]?.memory ?? [])) {

@@ -42,8 +42,9 @@ export const layers: Readonly<Record<string, Layer>> = {
     because: 'no stage reaches back',
   },
   report: {
-    // A schedule has one text form, which is a name like the others: explore/schedule.ts is pure text.
-    from: ['version', 'explore/schedule'],
+    // A schedule has one text form, which is a name like the others: explore/schedule.ts is pure text. So is what
+    // two sides differ in, which findings of conform are saved with.
+    from: ['version', 'explore/schedule', 'conform/brevity'],
     typesFrom: ['core', 'variants', 'workload', 'explore', 'judge', 'compare', 'conform'],
     packages: ['cli-table3', 'diff', 'node:zlib', 'picocolors'],
     because:
