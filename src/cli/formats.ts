@@ -23,21 +23,34 @@ interface FormatRow {
 
 const review = (): typeof import('./review') => require('./review');
 
+/** On how much the model and real kernels agree, which is what every report is worth. */
+const figures = (): typeof import('../conform/figures') => require('../conform/figures');
+const brief = (): string => figures().figuresBriefly();
+
 const rows: Readonly<Record<Format, FormatRow>> = {
   table: {
     ending: 'txt',
     render: ({ comparison }, screen) =>
-      (require('../report/table') as typeof import('../report/table')).renderTable(comparison, screen),
+      (require('../report/table') as typeof import('../report/table')).renderTable(
+        comparison,
+        screen,
+        brief(),
+      ),
   },
   json: {
     ending: 'json',
     render: ({ comparison }) =>
-      (require('../report/json') as typeof import('../report/json')).renderJson(comparison),
+      (require('../report/json') as typeof import('../report/json')).renderJson(
+        comparison,
+        figures().figuresHere(),
+      ),
   },
   markdown: {
     ending: 'md',
-    render: ({ comparison }) =>
-      (require('../report/markdown') as typeof import('../report/markdown')).renderMarkdown(comparison),
+    render: ({ comparison }) => {
+      const { renderMarkdown } = require('../report/markdown') as typeof import('../report/markdown');
+      return `${renderMarkdown(comparison)}\n${figures().figuresSentence()}\n`;
+    },
   },
   html: {
     ending: 'html',
@@ -57,12 +70,12 @@ const rows: Readonly<Record<Format, FormatRow>> = {
   ktap: {
     ending: 'ktap',
     render: ({ comparison }) =>
-      (require('../report/ktap') as typeof import('../report/ktap')).renderKtap(comparison),
+      (require('../report/ktap') as typeof import('../report/ktap')).renderKtap(comparison, brief()),
   },
   junit: {
     ending: 'xml',
     render: ({ comparison }) =>
-      (require('../report/junit') as typeof import('../report/junit')).renderJunit(comparison),
+      (require('../report/junit') as typeof import('../report/junit')).renderJunit(comparison, brief()),
   },
 };
 

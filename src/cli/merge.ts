@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { merge, type SavedPart } from '../compare/merge';
+import { figuresBriefly, figuresHere } from '../conform/figures';
 import { fuzzFormat, type SavedFuzz } from '../fuzz/saved';
 import { comparisonFormat, renderJson } from '../report/json';
 import { renderTable } from '../report/table';
@@ -79,7 +80,9 @@ function mergedCells(documents: readonly Document[], options: MergeOptions, term
   });
   const comparison = merge(parts, (id) => known.get(id));
   const text =
-    options.format === 'json' ? renderJson(comparison) : renderTable(comparison, screenOf(terminal, options));
+    options.format === 'json'
+      ? renderJson(comparison, figuresHere())
+      : renderTable(comparison, screenOf(terminal, options), figuresBriefly());
   return { text, code: exit.done };
 }
 

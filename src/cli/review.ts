@@ -6,7 +6,7 @@ import type { LoadedFixture, LoadedVariant } from '../compare/load';
 import { loadVariants } from '../compare/load';
 import { agreement, readDifferences, readObservations } from '../compare/observed';
 import { blaming } from '../compare/source_places';
-import { figuresSentence } from '../conform/figures';
+import { figuresBriefly, figuresSentence } from '../conform/figures';
 import { showToken } from '../explore/schedule';
 import type { Observation, Reduced, Review, VariantReview, Witness } from '../report/review';
 import { verdictAt } from '../report/review';
@@ -22,6 +22,7 @@ export function reviewOf(sources: Compared): Review {
     variants: sources.variants.map((variant) => reviewVariant(sources, variant)),
     about: readObservations().about,
     besideKernels: figuresSentence(),
+    besideKernelsBriefly: figuresBriefly(),
     ...(sources.mark && { mark: sources.mark }),
   };
 }

@@ -26,12 +26,27 @@ export function recordFigures(file: string, figures: RecordedFigures): void {
 const FILE = join(__dirname, '..', '..', 'docs', 'conform-figures.json');
 
 /** For every report; the model is worth what this says. */
-export function figuresSentence(all: readonly RecordedFigures[] = readFigures(FILE)): string {
+export function figuresSentence(all: readonly RecordedFigures[] = figuresHere()): string {
   if (all.length === 0) return '';
   const parts = all.map(
     ({ kernel, seed, observations, observationsAgreed, disagreed }) =>
       `${kernel} ${seed === null ? 'on the fixtures' : `on random fixtures from seed ${seed}`}: ` +
       `${observationsAgreed} of ${observations} steps agree, ${disagreed} unexplained`,
   );
+  return `The model beside real kernels: ${parts.join('; ')}.`;
+}
+
+/** The figures that belong to this program, for reports that are data. */
+export const figuresHere = (): readonly RecordedFigures[] => readFigures(FILE);
+
+/** The same in a line or two, all runs on a kernel added up, where there is no room for each. */
+export function figuresBriefly(all: readonly RecordedFigures[] = figuresHere()): string {
+  if (all.length === 0) return '';
+  const parts = [...new Set(all.map(({ kernel }) => kernel))].map((kernel) => {
+    const own = all.filter((one) => one.kernel === kernel);
+    const sum = (of: 'observations' | 'observationsAgreed' | 'disagreed'): number =>
+      own.reduce((total, one) => total + one[of], 0);
+    return `${sum('observationsAgreed')} of ${sum('observations')} steps agree with ${kernel}, ${sum('disagreed')} unexplained`;
+  });
   return `The model beside real kernels: ${parts.join('; ')}.`;
 }

@@ -1,5 +1,6 @@
 /** The comparison as JSON: the contract of docs/design.md section 5, described by schemas/comparison.schema.json. */
 import type { Comparison, CostRow } from '../compare/index';
+import type { RecordedFigures } from '../conform/figures';
 import { showToken } from '../explore/schedule';
 import type { Broken, Verdict } from '../judge/index';
 import { version } from '../version';
@@ -8,11 +9,12 @@ import { brokenOf } from './words';
 export const comparisonFormat = { format: 'faultline-comparison', version: 1 } as const;
 
 /** Fields may be added, none removed; the order of keys is fixed. */
-export function renderJson(comparison: Comparison): string {
+export function renderJson(comparison: Comparison, besideKernels: readonly RecordedFigures[] = []): string {
   const { fixtures, variants, cells, summary, costs, shard } = comparison;
   const value = {
     ...comparisonFormat,
     tool: version,
+    ...(besideKernels.length > 0 ? { besideKernels: besideKernels.map(recordedFields) } : {}),
     ...(shard ? { shard: `${shard.index + 1}/${shard.of}` } : {}),
     fixtures: fixtures.map(({ id, asks, file }) => ({ id, asks, file })),
     variants: variants.map(({ id, title, author, messageId, date, base, supersedes }) => ({
@@ -63,6 +65,20 @@ const brokenFields = ({ invariant, class: kind, saw, schedule, checksum, preempt
   saw,
   schedule: showToken(schedule, checksum),
   preemptions,
+});
+
+const recordedFields = (one: RecordedFigures): object => ({
+  kernel: one.kernel,
+  variant: one.variant,
+  seed: one.seed,
+  command: one.command,
+  fixtures: one.fixtures,
+  agreed: one.agreed,
+  explained: one.explained,
+  disagreed: one.disagreed,
+  cut: one.cut,
+  observations: one.observations,
+  observationsAgreed: one.observationsAgreed,
 });
 
 const costFields = ({ base, fixtures, own, ofBase }: CostRow): object => ({ base, fixtures, own, ofBase });

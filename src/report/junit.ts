@@ -29,7 +29,8 @@ const outcomes: Record<Verdict['kind'], Outcome> = {
 
 const outcomeAt = (verdict: Verdict | undefined): Outcome => (verdict ? outcomes[verdict.kind] : 'skipped');
 
-export function renderJunit(comparison: Comparison): string {
+/** @param besideKernels on how much real kernels and the model agreed, in a sentence */
+export function renderJunit(comparison: Comparison, besideKernels = ''): string {
   const { variants, fixtures, cells } = comparison;
   const all = cells.map(({ verdict }) => outcomes[verdict.kind]);
   const missing = variants.length * fixtures.length - cells.length;
@@ -40,6 +41,11 @@ export function renderJunit(comparison: Comparison): string {
   for (const { id: variant } of variants) {
     const verdicts = fixtures.map(({ id }) => verdictAt(comparison, id, variant));
     lines.push(`  <testsuite name="${xmlText(variant)}" ${counts(verdicts.map(outcomeAt))}>`);
+    // Only a suite may have properties, not all of them together.
+    if (besideKernels !== '') {
+      const property = `<property name="beside-real-kernels" value="${xmlText(besideKernels)}"/>`;
+      lines.push(`    <properties>${property}</properties>`);
+    }
     fixtures.forEach(({ id }, i) => {
       lines.push(...caseLines(variant, id, verdicts[i]));
     });

@@ -39,7 +39,8 @@ export function resultOf(verdict: Verdict | undefined): Result {
   }
 }
 
-export function renderKtap(comparison: Comparison): string {
+/** @param besideKernels on how much real kernels and the model agreed, in a sentence */
+export function renderKtap(comparison: Comparison, besideKernels = ''): string {
   const { variants, fixtures } = comparison;
   const totals = { pass: 0, fail: 0, xfail: 0, xpass: 0, skip: 0, error: 0 };
   const lines = ['KTAP version 1', `1..${variants.length}`];
@@ -60,6 +61,7 @@ export function renderKtap(comparison: Comparison): string {
     );
   });
   const counted = Object.entries(totals).map(([kind, n]) => `${kind}:${n}`);
+  if (besideKernels !== '') lines.push(`# ${plain(besideKernels)}`);
   return `${[...lines, `# Totals: ${counted.join(' ')}`].join('\n')}\n`;
 }
 

@@ -156,11 +156,12 @@ function diagram({ trace }: Witness): string[] {
   return [...lines.slice(0, first), `  [ ${left} lines: see the replay below ]`, ...lines.slice(-last)];
 }
 
-function closing({ comparison }: Review): string {
+function closing({ comparison, besideKernelsBriefly = '' }: Review): string {
   const cut = comparison.cells.filter(({ verdict }) => verdict.kind === 'cut-short').length;
   const bound = cut > 0 ? ` ${plural(cut, 'search')} of this comparison stopped at a bound.` : '';
+  const beside = besideKernelsBriefly === '' ? '' : ` ${besideKernelsBriefly}`;
   return paragraph(
-    `This is a model and not the kernel, so I may well be missing something.${bound} Is the order above possible, ` +
+    `This is a model and not the kernel, so I may well be missing something.${beside}${bound} Is the order above possible, ` +
       'or is there something that rules it out?',
   );
 }

@@ -52,6 +52,8 @@ export interface Review {
   readonly about: string;
   /** On how much real kernels and the model agreed, in a sentence. */
   readonly besideKernels?: string;
+  /** The same where there is room for two lines. */
+  readonly besideKernelsBriefly?: string;
   /** What is marked as new against a saved comparison. */
   readonly mark?: Mark;
 }

@@ -5,13 +5,18 @@ import { grouped, indent, type Screen, wrap } from './screen';
 import { renderSummary } from './summary_table';
 import { cellWord, classes, classWords, notRun, verdictWords } from './words';
 
-export function renderTable(comparison: Comparison, screen: Screen): string {
+/** @param besideKernels on how much real kernels and the model agreed, in a sentence */
+export function renderTable(comparison: Comparison, screen: Screen, besideKernels = ''): string {
   const layout = matrixLayout(comparison, screen.width);
   const parts = [
     renderSummary(comparison, screen, layout.numbered),
     ...costNote(comparison, screen),
     renderMatrix(comparison, screen, layout),
-    [...legend(comparison, screen, layout), ...searched(comparison, screen)].join('\n'),
+    [
+      ...legend(comparison, screen, layout),
+      ...searched(comparison, screen),
+      ...(besideKernels === '' ? [] : wrap(besideKernels, screen.width)),
+    ].join('\n'),
   ];
   return `${parts.join('\n\n')}\n`;
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Ajv from 'ajv';
+import { readFigures } from '../../src/conform/figures';
 import { renderJson } from '../../src/report/json';
 import { comparisonOf, meta, usual } from './sample';
 
@@ -34,4 +35,12 @@ test('has the fields of the contract, in its order', () => {
     broken: [{ invariant: 'no-sigbus-loop', class: 'sigbus-loop', schedule: 'a3b2a-123456' }],
     explored: { executions: 1234, states: 5678, complete: true },
   });
+});
+
+test('the figures of real kernels are as the schema says', () => {
+  const all = readFigures(join(__dirname, '../../docs/conform-figures.json'));
+  const value = JSON.parse(renderJson(usual, all)) as { besideKernels: unknown[] };
+  validate(value);
+  expect(validate.errors ?? []).toEqual([]);
+  expect(value.besideKernels).toEqual(all);
 });

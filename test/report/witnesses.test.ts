@@ -1,4 +1,7 @@
 /** What is said of a witness on a real kernel, for each way in which it can end. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Ajv from 'ajv';
 import type { Inside } from '../../src/conform/course';
 import type { Judgement } from '../../src/conform/witness_judgement';
 import type { WitnessResult, WitnessRun } from '../../src/conform/witnesses';
@@ -137,4 +140,13 @@ test('invariants that one order breaks stand together, and a search that was sto
   const text = shown({ ...runOf(one, other), cutShort: ['two proposal'] });
   expect(text).toContain('one, no-sigbus, cow-isolation: linux-6.18');
   expect(text).toContain('stopped by its bound in 1 fixtures, which may have more');
+});
+
+test.each(cases)('as JSON, $end is as the schema says', ({ of }) => {
+  const file = join(__dirname, '../../schemas/witnesses.schema.json');
+  const validate = new Ajv({ strict: true, allowUnionTypes: true, allErrors: true }).compile(
+    JSON.parse(readFileSync(file, 'utf8')),
+  );
+  validate(JSON.parse(renderWitnessesJson(runOf(of))));
+  expect(validate.errors ?? []).toEqual([]);
 });
