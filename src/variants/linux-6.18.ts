@@ -168,8 +168,10 @@ export default defineVariant({
     },
 
     /** Nothing need be writable. */
-    scanVerdict: (_k, scanned) =>
-      scanned.referenced > 0 || scanned.forced ? 'succeed' : 'lack_referenced_page',
+    scanVerdict(k, { forced, unmapped, referenced }) {
+      const wanted = unmapped > 0 ? k.m.HPAGE_PMD_NR / 2 : 1;
+      return referenced >= wanted || forced ? 'succeed' : 'lack_referenced_page';
+    },
 
     /** What is to move is looked at before what lies at its new place is unmapped. */
     *mremap_to(k, mm, addr, old_len, new_addr, new_len, events) {

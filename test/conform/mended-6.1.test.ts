@@ -25,6 +25,8 @@ const features: KernelFeatures = {
 const huge = '{ size: 2MiB, thp: true }';
 const shared = '{ size: 8KiB, file: file1, share: true }';
 
+const tenPages = ['madvise guest nohugepage', 'write guest[0..9]'];
+
 interface Row {
   readonly slip: string;
   readonly guest: string;
@@ -107,6 +109,33 @@ const mended: readonly Row[] = [
     is: '[0..511] p-xd-h-',
   },
   {
+    slip: 'khugepaged empties the pagevecs before it looks, and one page that was used is enough',
+    guest: '{ size: 2MiB }',
+    steps: [...tenPages, 'madvise guest hugepage', 'khugepaged'],
+    shows: pages,
+    is: '[0..9] p-xd-h-, [10..511] p-xd-h-',
+  },
+  {
+    slip: 'unless some are in swap: then half of them must have been used',
+    guest: '{ size: 2MiB }',
+    steps: [...tenPages, 'madvise guest[0..3] pageout', 'madvise guest hugepage', 'khugepaged'],
+    shows: pages,
+    is: '[0..3] s--d---, [4..9] p-xd---, [10..511] ---d---',
+  },
+  {
+    slip: 'and they were',
+    guest: '{ size: 2MiB }',
+    steps: [
+      'madvise guest nohugepage',
+      'write guest',
+      'madvise guest[0..3] pageout',
+      'madvise guest hugepage',
+      'khugepaged',
+    ],
+    shows: pages,
+    is: '[0..511] p-xd-h-',
+  },
+  {
     slip: 'who answers with a snapshot of what is not mapped gets SIGSEGV',
     guest: '{ size: 8KiB }',
     steps: [
@@ -143,6 +172,13 @@ test('from 6.16 on what was written merges into a neighbour that never was', () 
   expect(vmas(endOf('{ size: 8KiB }', steps, '6.18.0', 'linux-6.18'))).toBe('[0..1] rwxp 4 0');
 });
 
+test('khugepaged is not there where huge pages are never wanted', () => {
+  const steps = ['write guest', 'madvise guest hugepage', 'khugepaged'];
+  expect(pages(endOf(huge, steps, features.release, 'linux-6.1', undefined, 'never'))).toBe(
+    '[0..511] p-xd---',
+  );
+});
+
 // Helpers
 
 function endOf(
@@ -151,9 +187,11 @@ function endOf(
   release = features.release,
   variant = 'linux-6.1',
   tasks?: string,
+  thp = 'always',
 ) {
   const text = [
     'name: mended\nasks: Does the model do what the kernel did?\nsource: conform',
+    `machine: { thp: ${thp} }`,
     'files:\n  file1: { kind: shmem, pages: 2 }',
     `memory:\n  guest: ${guest}`,
     'start:',

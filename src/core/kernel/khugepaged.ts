@@ -199,13 +199,14 @@ export function nextToScan(
 
 /**
  * mm/khugepaged.c:khugepaged_scan_mm_slot(), until the end of the mm. Simplified: waits for mmap_sem instead of
- * skipping the mm, and does not pause between ranges.
+ * skipping the mm, and does not pause between ranges. Where huge pages are never wanted there is no such thread.
  * Enters with nothing held; returns with nothing held.
  *
  * @returns ranges collapsed
  */
 export function* khugepaged_scan_mm(k: Kernel, mm: Mm): KRun<number> {
   let collapsed = 0;
+  if (k.m.config.thp === 'never') return collapsed;
   for (let from = vaddr(0); ; ) {
     yield* k.down_read(mm.mmap_sem);
     const next = mm.exited ? null : k.nextToScan(mm, from, false);

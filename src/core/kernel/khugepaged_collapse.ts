@@ -8,7 +8,7 @@ import type { Kernel, KRun } from '../kernel';
 import type { Mm, Vma, VmFault } from '../mm';
 import { NO_PAGE } from '../pages';
 import type { Slot } from '../table';
-import { type Pfn, pfn, plus, type Vaddr } from '../units';
+import { type Pfn, type Pte, pfn, plus, type Vaddr } from '../units';
 import type { Scanned, ScanResult } from './khugepaged';
 
 /**
@@ -113,18 +113,7 @@ export function* __collapse_huge_page_swapin(
     const pte = first.at(i);
     const orig_pte = yield* k.pte_get(pte);
     if (!e.is_swap_pte(orig_pte)) continue;
-    const vmf: VmFault = {
-      vma: now,
-      flags: FAULT_FLAG_ALLOW_RETRY,
-      address: pte.va,
-      pgoff: k.linear_page_index(now, pte.va),
-      pmd,
-      pte,
-      orig_pte,
-      page: NO_PAGE,
-      cow_page: NO_PAGE,
-    };
-    const ret = yield* k.do_swap_page(vmf);
+    const ret = yield* k.swapInForCollapse(now, pmd, pte, orig_pte);
     if (ret & VM_FAULT_RETRY) {
       yield* k.down_read(mm.mmap_sem);
       const again = k.hugepage_vma_revalidate(mm, address, scanned.forced);
@@ -134,6 +123,22 @@ export function* __collapse_huge_page_swapin(
     if (ret & VM_FAULT_ERROR) return false;
   }
   return true;
+}
+
+/** The fault by which a swap entry, or a migration entry, becomes a page again. Returns what do_swap_page() does. */
+export function* swapInForCollapse(k: Kernel, vma: Vma, pmd: Slot, pte: Slot, orig_pte: Pte): KRun<number> {
+  const vmf: VmFault = {
+    vma,
+    flags: FAULT_FLAG_ALLOW_RETRY,
+    address: pte.va,
+    pgoff: k.linear_page_index(vma, pte.va),
+    pmd,
+    pte,
+    orig_pte,
+    page: NO_PAGE,
+    cow_page: NO_PAGE,
+  };
+  return yield* k.do_swap_page(vmf);
 }
 
 /**

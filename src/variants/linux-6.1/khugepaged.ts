@@ -1,14 +1,20 @@
-/** khugepaged: copies pages that are shared after a fork, and parts of huge pages; asks for marks twice. */
+/**
+ * khugepaged: copies pages that are shared after a fork, and parts of huge pages; asks for marks twice; waits for no
+ * pagevec, and for pages that were used only where some of them are in swap.
+ */
 import {
   entry as e,
+  flags,
   type Kernel,
   type KRun,
-  type mainline,
+  mainline,
   type Pfn,
   pfn,
   type VariantKernel,
   type Vma,
 } from '../../core';
+
+const { VM_FAULT_ERROR, VM_FAULT_RETRY } = flags;
 
 type Counted = mainline.Scanned & { shared?: number };
 
@@ -30,6 +36,36 @@ const isEmpty = (k: Kernel, pteval: ReturnType<typeof e.pte_mkold>): boolean =>
   e.pte_none(pteval) || (e.pte_present(pteval) && k.is_zero_pfn(e.pte_pfn(pteval)));
 
 export const khugepaged: VariantKernel = {
+  *khugepaged_scan_mm(k, mm) {
+    if (k.m.config.thp !== 'never') yield* k.lru_add_drain_all();
+    return yield* mainline.khugepaged_scan_mm(k, mm);
+  },
+
+  scanVerdict(k, scanned) {
+    if (!scanned.writable) return 'page_ro';
+    if (scanned.forced) return 'succeed';
+    const wanted = scanned.unmapped > 0 ? k.m.HPAGE_PMD_NR / 2 : 1;
+    return scanned.referenced < wanted ? 'lack_referenced_page' : 'succeed';
+  },
+
+  *__collapse_huge_page_swapin(k, vma, address, pmd, scanned) {
+    if (scanned.unmapped === 0) return true;
+    const first = k.m.pte_offset(pmd, address);
+    let isAny = false;
+    for (let i = 0; i < k.m.HPAGE_PMD_NR; i++) {
+      const pte = first.at(i);
+      const orig_pte = yield* k.pte_get(pte);
+      if (!e.is_swap_pte(orig_pte)) continue;
+      const ret = yield* k.swapInForCollapse(vma, pmd, pte, orig_pte);
+      // The kernel returns with mmap_lock released here, too; the next to come releases it in the model.
+      if (ret & VM_FAULT_RETRY) yield* k.down_read(vma.vm_mm.mmap_sem);
+      if (ret & (VM_FAULT_ERROR | VM_FAULT_RETRY)) return false;
+      isAny = true;
+    }
+    if (isAny) yield* k.lru_add_drain();
+    return true;
+  },
+
   *khugepaged_scan_pte(k, vma, address, pteval, scanned: Counted) {
     if (e.is_swap_pte(pteval)) {
       const isOver = ++scanned.unmapped > k.m.HPAGE_PMD_NR / 8 && !scanned.forced;
