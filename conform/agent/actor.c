@@ -2,6 +2,7 @@
 /* The processes under test and their threads. Each waits for its turn, performs one step and says what it came to. */
 #include "agent.h"
 #include <linux/futex.h>
+#include <link.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,8 +21,8 @@ __thread struct slot *me;
 static __thread sigjmp_buf landing;
 static __thread volatile bool armed;
 
-/* Of the linker: the text, and all that is written. */
-extern char __executable_start, etext, __data_start, _end;
+/* Of the linker: all that is written. */
+extern char __data_start, _end;
 
 void futex_wait(_Atomic uint32_t *word, uint32_t seen, long ms)
 {
@@ -115,11 +116,26 @@ static void touch(char *from, char *to, bool write)
 	}
 }
 
+/* The agent's own program: text, constants, and what it starts with. A process has none of it mapped at first. */
+static int touch_program(struct dl_phdr_info *program, size_t size, void *unused)
+{
+	(void)size;
+	(void)unused;
+	for (int i = 0; i < program->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &program->dlpi_phdr[i];
+		char *at = (char *)program->dlpi_addr + part->p_vaddr;
+		if (part->p_type == PT_LOAD && part->p_flags & PF_R)
+			touch(at, at + part->p_memsz, false);
+	}
+	return 0;
+}
+
 /* Takes the faults of the agent's own memory now, so that those which are counted belong to the step. */
 static __attribute__((noinline)) void warm(const struct op *op)
 {
 	char stack[8 * PAGE];
 	touch(stack, stack + sizeof stack, true);
+	touch((char *)landing, (char *)(landing + 1), true);
 	touch(&__data_start, &_end, true);
 	touch((char *)me, (char *)&me->messages, true);
 	touch((char *)&shared->job.next_content, (char *)(&shared->job + 1), true);
@@ -141,7 +157,13 @@ static void count_faults(struct outcome *out, int sign)
 static void perform(const struct op *op)
 {
 	struct outcome *out = &me->out;
+	uint32_t before = shared->job.upsets;
+	/* These two write-protect the agent's own memory, which it needs before it can count; that of who waits, too. */
+	const char *name = verbs[op->verb].name;
+	bool upsets = !strcmp(name, "fork") || !strcmp(name, "clear_refs");
 	memset(out, 0, offsetof(struct outcome, runs));
+	if (upsets)
+		shared->job.upsets++;
 	warm(op);
 	count_faults(out, -1);
 	if (!sigsetjmp(landing, 1)) {
@@ -150,9 +172,7 @@ static void perform(const struct op *op)
 	}
 	armed = false;
 	count_faults(out, 1);
-	/* These two write-protect the agent's own memory, which it needs before it can count. */
-	const char *name = verbs[op->verb].name;
-	out->counted = strcmp(name, "fork") && strcmp(name, "clear_refs");
+	out->counted = before == shared->job.upsets;
 }
 
 /* The life of an actor. After a fork the child goes on with a slot of its own. */
@@ -161,7 +181,7 @@ void actor_loop(struct slot *slot)
 	me = slot;
 	atomic_store(&me->pid, getpid());
 	atomic_store(&me->tid, (int)syscall(SYS_gettid));
-	touch(&__executable_start, &etext, false);
+	dl_iterate_phdr(touch_program, NULL);
 	atomic_store(&me->state, IDLE);
 	futex_wake(&me->state);
 	for (;;) {

@@ -146,6 +146,7 @@ struct job {
 	unsigned char turns[MAX_TURNS]; /* whose each is; none: the order of the steps decides */
 	/* Changes while the steps run. */
 	_Atomic u64 next_content;
+	_Atomic uint32_t upsets; /* steps that write-protect the agent's own memory */
 	_Atomic bool holding; /* an order of turns is being followed */
 	_Atomic uint32_t semaphores[MAX_SEMAPHORES];
 	struct uffd uffds[MAX_UFFDS];

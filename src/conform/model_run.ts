@@ -5,6 +5,7 @@
 import { buildKernel, KernelBug, type Machine, must, type ResolvedVariant, type Step } from '../core/index';
 import { emptyMachine, type Item, type UserStep, type Workload } from '../workload/index';
 import { mapRegion, perform } from '../workload/perform';
+import { faultLayer, noFaults } from './model_faults';
 import { below, isSince } from './model_lacks';
 import { look, type Manner } from './model_look';
 import type { ModelOptions } from './model_options';
@@ -68,7 +69,8 @@ class ModelRun implements Stage {
       contentOf: (model) => this.contents.get(model) ?? model,
     };
     this.watcher = new Watcher(workload, this.slots, this.manner.contentOf);
-    const layers = [...variant.layers, this.watcher.layer(variant)];
+    const watched = [...variant.layers, this.watcher.layer(variant)];
+    const layers = [...watched, faultLayer(watched, this.slots, isSince(release, 6, 6))];
     this.pauses = new Pauses(workload, this.slots);
     const Kernel = buildKernel([...layers, this.pauses.layer(layers)]);
     for (const actor of workload.actors) {
@@ -167,7 +169,7 @@ class ModelRun implements Stage {
 
   begin(slot: Slot, step: UserStep): void {
     const id = this.ids.get(step)!;
-    Object.assign(slot, { at: id, step, reads: [], signal: null });
+    Object.assign(slot, { at: id, step, reads: [], signal: null, faults: noFaults() });
     const reason = this.options.skips?.get(id);
     if (reason !== undefined) {
       this.end(slot, { kind: 'skip', reason });
@@ -258,8 +260,8 @@ class ModelRun implements Stage {
       step: slot.at,
       outcome,
       reads,
-      minorFaults: null,
-      majorFaults: null,
+      minorFaults: outcome.kind === 'skip' ? null : slot.faults.minor,
+      majorFaults: outcome.kind === 'skip' ? null : slot.faults.major,
     });
   }
 

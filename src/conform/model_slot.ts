@@ -1,6 +1,7 @@
 /** An actor of the model's run. */
 import type { Kernel, Step, Task } from '../core/index';
 import type { Actor, UserStep } from '../workload/index';
+import { type Faults, noFaults } from './model_faults';
 import type { Outcome, ValueRun } from './observation';
 
 /** As in conform/agent/agent.h. */
@@ -24,6 +25,8 @@ export interface Slot {
   asleepSince: number;
   /** The last page for which it sent a message. */
   faulted: number;
+  /** Of the step. */
+  faults: Faults;
 }
 
 export const newSlot = (actor: Actor, task: Task, k: Kernel): Slot => ({
@@ -42,6 +45,7 @@ export const newSlot = (actor: Actor, task: Task, k: Kernel): Slot => ({
   gone: false,
   asleepSince: 0,
   faulted: -1,
+  faults: noFaults(),
 });
 
 export const isPending = (slot: Slot): boolean => slot.program !== null;

@@ -13,7 +13,7 @@ import {
 } from '../../core';
 
 const { MM_CP_UFFD_WP, MM_CP_UFFD_WP_RESOLVE } = mainline;
-const { EAGAIN, ENOENT, VM_SHARED, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } = flags;
+const { EAGAIN, ENOENT, VM_FAULT_MAJOR, VM_SHARED, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } = flags;
 
 const userfaultfd_wp = (vma: Vma): boolean => (vma.vm_flags & VM_UFFD_WP) !== 0;
 
@@ -28,6 +28,11 @@ export const userfaultfd: VariantKernel = {
     if (!e.pmd_is_table(value)) return false;
     const pte = yield* k.pte_get(k.m.pte_offset(pmd, address));
     return e.pte_none_mostly(pte) || (isWp && !e.pte_write(pte));
+  },
+
+  /** Who was woken has not waited for a disk. */
+  *userfault_result(_k, _mm, _fault_flags, result) {
+    return result & ~VM_FAULT_MAJOR;
   },
 
   vma_can_userfault: (k, vma) => k.vma_is_anonymous(vma) || vma.vm_file?.kind === 'shmem',
