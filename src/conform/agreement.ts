@@ -184,16 +184,9 @@ function pagesDifference(name: string, real: readonly PageRun[], model: readonly
 
 const letters = ['present', 'file', 'exclusive', 'soft-dirty', 'uffd-wp', 'huge', 'kind'];
 
-/** A fault maps the pages of the file around it, too, where it finds them in the page cache; the model's maps one. */
-const isAround = (r: PageRun, m: PageRun): boolean => r.bits.startsWith('pf') && m.bits.startsWith('--');
-
 function aboutPages(r: PageRun, m: PageRun, first: number, last: number): string | null {
-  if (isAround(r, m)) return null;
-  // Who else maps a page of a file is a matter of who faulted near it.
-  const isFile = r.bits.startsWith('pf') && m.bits.startsWith('pf');
   for (const [at, word] of letters.entries()) {
     const [a, b] = [r.bits[at], m.bits[at]];
-    if (isFile && word === 'exclusive') continue;
     if (a !== b && a !== '?' && b !== '?') return word;
   }
   const value = (run: PageRun, page: number): number | null =>

@@ -6,6 +6,7 @@ import { buildKernel, KernelBug, type Machine, must, type ResolvedVariant, type 
 import { emptyMachine, type Item, type UserStep, type Workload } from '../workload/index';
 import { mapRegion, perform } from '../workload/perform';
 import { faultLayer, noFaults } from './model_faults';
+import { cacheFiles } from './model_files';
 import { below, isSince } from './model_lacks';
 import { look, type Manner } from './model_look';
 import type { ModelOptions } from './model_options';
@@ -80,6 +81,7 @@ class ModelRun implements Stage {
       );
       this.slots.push(newSlot(actor, task, new Kernel(this.m, task)));
     }
+    cacheFiles(this.m, this.slots[0]!.k, workload);
     this.scheduler = new Scheduler(
       this.slots,
       options.choices ?? null,

@@ -20,6 +20,7 @@ export * from './madvise';
 export * from './madvise_free';
 export * from './madvise_pageout';
 export * from './memory';
+export * from './memory_around';
 export * from './memory_file';
 export * from './memory_fork';
 export * from './memory_gather';

@@ -55,10 +55,12 @@ export function* isForMonitor(k: Kernel, vmf: VmFault): KRun<boolean> {
 }
 
 /**
- * mm/memory.c:do_read_fault(). Simplified: no fault-around.
+ * mm/memory.c:do_read_fault(). Faithful.
  * Enters with mmap_sem held for reading; returns with it held, unless the result has VM_FAULT_RETRY.
  */
 export function* do_read_fault(k: Kernel, vmf: VmFault): KRun<number> {
+  const around = k.should_fault_around(vmf) ? yield* k.do_fault_around(vmf) : 0;
+  if (around !== 0) return around;
   let ret = yield* k.__do_fault(vmf);
   if (ret & FAILED) return ret;
   ret |= yield* k.finish_fault(vmf);

@@ -28,6 +28,7 @@ export default defineVariant({
       'mm/memory.c:do_wp_page',
       'mm/memory.c:wp_page_copy',
       'mm/memory.c:do_swap_page',
+      'mm/memory.c:should_fault_around',
       'mm/memory.c:alloc_set_pte',
       'mm/memory.c:do_numa_page',
       'mm/huge_memory.c:do_huge_pmd_wp_page',
