@@ -118,10 +118,16 @@ function endsDifferences(real: readonly StepEnd[], model: readonly StepEnd[]): D
 }
 
 function faultsDifference(real: StepEnd, model: StepEnd): Difference[] {
-  const text = ({ minorFaults, majorFaults }: StepEnd): string =>
-    `${minorFaults} minor, ${majorFaults} major`;
-  if (real.minorFaults === null || model.minorFaults === null) return [];
-  return textDifference('faults', text(real), text(model));
+  const { minorFaults: minor, majorFaults: major } = model;
+  if (real.minorFaults === null || real.majorFaults === null || minor === null || major === null) return [];
+  const may = model.faultsMay ?? { beMajor: 0, come: 0 };
+  const more = real.minorFaults + real.majorFaults - minor - major;
+  const moreMajor = real.majorFaults - major;
+  const agree = more >= 0 && more <= may.come && moreMajor >= 0 && moreMajor <= may.beMajor;
+  const text = (a: number, b: number): string => `${a} minor, ${b} major`;
+  return agree
+    ? []
+    : [{ about: 'faults', real: text(real.minorFaults, real.majorFaults), model: text(minor, major) }];
 }
 
 function outcomeText({ outcome }: StepEnd): string {

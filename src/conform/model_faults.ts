@@ -4,25 +4,47 @@
  */
 import {
   type AnyFunction,
+  entry as e,
+  type File,
   flags,
   type Kernel,
   type KRun,
   mainline,
   must,
+  type Pfn,
+  type Pte,
+  type Vaddr,
   type VariantKernel,
+  type Vma,
 } from '../core/index';
 import type { Slot } from './model_slot';
+import type { Outcome, StepEnd } from './observation';
 
-const { FAULT_FLAG_TRIED, FAULT_FLAG_USER, VM_FAULT_ERROR, VM_FAULT_MAJOR, VM_FAULT_RETRY } = flags;
+const { FAULT_FLAG_TRIED, FAULT_FLAG_USER, FAULT_FLAG_WRITE } = flags;
+const { VM_FAULT_ERROR, VM_FAULT_MAJOR, VM_FAULT_RETRY } = flags;
 
 export interface Faults {
+  /** Those that are surely minor, and those of which it cannot be told. */
   minor: number;
   major: number;
+  /** Of the minor ones: of pages in swap, major unless the page is still in the swap cache. */
+  ofSwap: number;
+  /** One of them made more writable than the page that it was about. */
+  isWide: boolean;
   /** The fault that is being handled was tried before, in the eyes of the kernel. */
   isTried: boolean;
+  /** It has read from swap. */
+  readSwap: boolean;
 }
 
-export const noFaults = (): Faults => ({ minor: 0, major: 0, isTried: false });
+export const noFaults = (): Faults => ({
+  minor: 0,
+  major: 0,
+  ofSwap: 0,
+  isWide: false,
+  isTried: false,
+  readSwap: false,
+});
 
 /**
  * @param below the layers under this one
@@ -34,18 +56,34 @@ export function faultLayer(
   hasVmaLocks: boolean,
 ): Record<string, AnyFunction> {
   const functions = Object.assign({}, mainline, ...below) as typeof mainline;
+  const faultsOf = (k: Kernel): Faults | undefined => slots.find(({ task }) => task === k.task)?.faults;
+  const readsSwap = (k: Kernel): void => {
+    const faults = faultsOf(k);
+    if (faults) faults.readSwap = true;
+  };
   return {
     *handle_mm_fault(k: Kernel, ...[vma, address, fault_flags]: FaultArguments): KRun<number> {
-      const { faults } = must(
-        slots.find(({ task }) => task === k.task),
-        `handle_mm_fault(): no actor for ${k.task.name}`,
-      );
-      if (!(fault_flags & FAULT_FLAG_TRIED)) faults.isTried = false;
+      const faults = must(faultsOf(k), `handle_mm_fault(): no actor for ${k.task.name}`);
+      if (!(fault_flags & FAULT_FLAG_TRIED)) Object.assign(faults, { isTried: false, readSwap: false });
       const ret = yield* functions.handle_mm_fault(k, vma, address, fault_flags);
       account(faults, fault_flags, ret, hasVmaLocks);
+      if (fault_flags & FAULT_FLAG_WRITE) faults.isWide ||= faults.isTried || isHuge(k, vma, address);
       return ret;
     },
+    *swapin_readahead(k: Kernel, entry: Pte): KRun<Pfn> {
+      readsSwap(k);
+      return yield* functions.swapin_readahead(k, entry);
+    },
+    *add_to_page_cache_lru(k: Kernel, file: File, index: number): KRun<Pfn> {
+      if (file.kind === 'shmem' && file.disk.has(index)) readsSwap(k);
+      return yield* functions.add_to_page_cache_lru(k, file, index);
+    },
   } as Record<string, AnyFunction>;
+}
+
+function isHuge(k: Kernel, vma: Vma, address: Vaddr): boolean {
+  const slot = k.m.mm_find_pmd_slot(vma.vm_mm, address);
+  return slot !== null && e.pmd_trans_huge(slot.peek());
 }
 
 type FaultArguments = Parameters<typeof mainline.handle_mm_fault> extends [Kernel, ...infer R] ? R : never;
@@ -59,6 +97,29 @@ function account(faults: Faults, fault_flags: number, ret: number, hasVmaLocks: 
     return;
   }
   if (ret & VM_FAULT_ERROR) return;
-  if (ret & VM_FAULT_MAJOR || (wasTried && faults.isTried)) faults.major++;
-  else faults.minor++;
+  const isRetried = wasTried && faults.isTried;
+  if (isRetried || (ret & VM_FAULT_MAJOR && !faults.readSwap)) {
+    faults.major++;
+    return;
+  }
+  faults.minor++;
+  if (faults.readSwap) faults.ofSwap++;
 }
+
+/** Stores that a CPU begins before those before them have ended: a bound, and a generous one. */
+const AHEAD = 16;
+
+/**
+ * What is told of the faults of a step. While a store faults the CPU has translations of pages to come ready; where the
+ * fault, or an answer to it, makes them writable as well, each of these pages may fault once more, for nothing.
+ */
+export function countedFaults({ step, faults }: Slot, { kind }: Outcome): FaultsOfStep {
+  if (kind === 'skip') return { minorFaults: null, majorFaults: null };
+  const { minor, major } = faults;
+  const pages = step?.on ? step.on.last - step.on.first + 1 : 0;
+  const others = faults.isWide ? Math.max(0, pages - minor - major) : 0;
+  const faultsMay = { beMajor: faults.ofSwap, come: Math.min(AHEAD, others) };
+  return { minorFaults: minor, majorFaults: major, faultsMay };
+}
+
+type FaultsOfStep = Pick<StepEnd, 'minorFaults' | 'majorFaults' | 'faultsMay'>;

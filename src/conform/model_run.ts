@@ -5,7 +5,7 @@
 import { buildKernel, KernelBug, type Machine, must, type ResolvedVariant, type Step } from '../core/index';
 import { emptyMachine, type Item, type UserStep, type Workload } from '../workload/index';
 import { mapRegion, perform } from '../workload/perform';
-import { faultLayer, noFaults } from './model_faults';
+import { countedFaults, faultLayer, noFaults } from './model_faults';
 import { cacheFiles } from './model_files';
 import { below, isSince } from './model_lacks';
 import { look, type Manner } from './model_look';
@@ -257,14 +257,8 @@ class ModelRun implements Stage {
     slot.program = null;
     slot.waiting = null;
     const reads = slot.reads.map((run) => ({ ...run }));
-    this.ends.push({
-      actor: slot.actor.name,
-      step: slot.at,
-      outcome,
-      reads,
-      minorFaults: outcome.kind === 'skip' ? null : slot.faults.minor,
-      majorFaults: outcome.kind === 'skip' ? null : slot.faults.major,
-    });
+    const faults = countedFaults(slot, outcome);
+    this.ends.push({ actor: slot.actor.name, step: slot.at, outcome, reads, ...faults });
   }
 
   private isAsBefore(slot: Slot, id: number): boolean {

@@ -60,6 +60,8 @@ export interface StepEnd {
   /** Of the thread during the step; null where the agent's own faults cannot be kept apart. */
   readonly minorFaults: number | null;
   readonly majorFaults: number | null;
+  /** Of the model: how many of the minor ones may be major, and how many more of these there may be. */
+  readonly faultsMay?: { readonly beMajor: number; readonly come: number };
 }
 
 /** A message of a userfaultfd, with the result of the answer that `uffd_serve` gave. */

@@ -14,6 +14,8 @@ export interface File {
   readonly accountsDirty: boolean;
   /** For a device: its first frame. */
   readonly firstPfn: number;
+  /** Its size, as far as what is read ahead goes. */
+  readonly pages: number;
   /** Page cache: index to frame. Under the page lock of each page. */
   readonly cache: Map<number, Pfn>;
   /** What is on disk, by index; of shared memory, what is in swap. */
@@ -137,7 +139,7 @@ export function newFile(
   id: number,
   name: string,
   kind: File['kind'],
-  options: { page_mkwrite?: boolean; firstPfn?: number } = {},
+  options: { page_mkwrite?: boolean; firstPfn?: number; pages?: number } = {},
 ): File {
   return {
     id,
@@ -146,6 +148,7 @@ export function newFile(
     page_mkwrite: kind === 'fs' && (options.page_mkwrite ?? true),
     accountsDirty: kind === 'fs',
     firstPfn: options.firstPfn ?? 0,
+    pages: options.pages ?? 0,
     cache: new Map(),
     disk: new Map(),
     dirtyTag: new Set(),

@@ -82,6 +82,7 @@ const newFile = (spec: FileSpec, id: number): File => ({
   accountsDirty: spec.kind === 'fs' || spec.kind === 'plainfs',
   firstPfn: spec.kind === 'device' ? DEVICE_PFN + id * DEVICE_STRIDE : 0,
   cache: new Map(),
+  pages: spec.pages,
   disk: new Map(),
   dirtyTag: new Set(),
   nrDirty: 0,

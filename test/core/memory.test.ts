@@ -44,6 +44,7 @@ class Bench {
       page_mkwrite: false,
       accountsDirty: true,
       firstPfn: 0,
+      pages: 0,
     } as const;
     const file = {
       ...plain,

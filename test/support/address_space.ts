@@ -44,6 +44,7 @@ export class AddressSpace {
       page_mkwrite: false,
       accountsDirty: true,
       firstPfn: 0,
+      pages: 0,
       cache: new Map(),
       disk: new Map(),
       dirtyTag: new Set(),

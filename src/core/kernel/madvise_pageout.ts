@@ -159,21 +159,31 @@ export function* madvise_populate(
 ): KRun<number> {
   const wanted = write ? VM_WRITE : VM_READ;
   const { vm_mm: mm } = vma;
+  let again = 0;
   for (let addr = start; addr < end; ) {
     // Another mapping may be there since the last fault.
     const now = k.find_vma(mm, addr);
     if (now === null || now.vm_start > addr) return -ENOMEM;
     if (now.vm_flags & (VM_IO | VM_PFNMAP) || !(now.vm_flags & wanted)) return -EINVAL;
     const locked = { held: true };
-    const page = yield* k.__get_user_pages(mm, addr, write ? FOLL_WRITE : 0, locked);
+    const page = yield* k.__get_user_pages(mm, addr, (write ? FOLL_WRITE : 0) | again, locked);
     // Whoever answers the faults may leave the page as it was, every time.
     if (page === NO_PAGE) countRefault(k, addr);
     else endAccess(k, page);
     if (!locked.held) yield* k.down_read(mm.mmap_sem);
-    if (page === NO_PAGE) continue;
     if (page < 0) return page;
+    again = page === NO_PAGE ? k.populate_retry_flags() : 0;
+    if (page === NO_PAGE) continue;
     yield* k.put_page(pfn(page));
     addr = plus(addr, PAGE_SIZE);
   }
+  return 0;
+}
+
+/**
+ * mm/madvise.c:madvise_populate(), what tells a fault that it was tried before. Faithful: nothing, before 6.9.
+ * Enters with mmap_sem held for reading; returns with it held.
+ */
+export function populate_retry_flags(k: Kernel): number {
   return 0;
 }

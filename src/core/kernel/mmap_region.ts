@@ -90,6 +90,7 @@ export function shmem_zero_setup(k: Kernel): File {
     page_mkwrite: false,
     accountsDirty: false,
     firstPfn: 0,
+    pages: 0,
     cache: new Map(),
     disk: new Map(),
     dirtyTag: new Set(),

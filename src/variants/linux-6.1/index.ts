@@ -1,4 +1,5 @@
 import { defineVariant } from '../../core';
+import { file } from './file';
 import { fork } from './fork';
 import { gup } from './gup';
 import { huge_memory } from './huge_memory';
@@ -28,7 +29,6 @@ export default defineVariant({
       'mm/memory.c:do_wp_page',
       'mm/memory.c:wp_page_copy',
       'mm/memory.c:do_swap_page',
-      'mm/memory.c:should_fault_around',
       'mm/memory.c:alloc_set_pte',
       'mm/memory.c:do_numa_page',
       'mm/huge_memory.c:do_huge_pmd_wp_page',
@@ -61,6 +61,8 @@ export default defineVariant({
       'mm/khugepaged.c:__collapse_huge_page_swapin',
       'mm/khugepaged.c:__collapse_huge_page_isolate',
       'mm/khugepaged.c:__collapse_huge_page_copy',
+      'mm/memory.c:should_fault_around',
+      'mm/memory.c:__do_fault',
       'fs/userfaultfd.c:userfaultfd_must_wait',
       'fs/userfaultfd.c:handle_userfault',
       'fs/userfaultfd.c:vma_can_userfault',
@@ -117,6 +119,7 @@ export default defineVariant({
     ...rmap,
     ...gup,
     ...khugepaged,
+    ...file,
     ...userfaultfd,
     ...mremap,
     ...task_mmu,

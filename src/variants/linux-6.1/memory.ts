@@ -4,7 +4,6 @@ import {
   flags,
   type Kernel,
   type KRun,
-  mainline,
   NO_PAGE,
   type Pfn,
   type Pte,
@@ -213,10 +212,6 @@ export const memory: VariantKernel = {
     k.print_bad_pte(vmf.vma, vmf.address, vmf.orig_pte);
     return VM_FAULT_SIGBUS;
   },
-
-  /** What is mapped around would come without its marks. */
-  should_fault_around: (k, vmf) =>
-    (vmf.vma.vm_flags & VM_UFFD_WP) === 0 && mainline.should_fault_around(k, vmf),
 
   *alloc_set_pte(k, vmf, page) {
     const { vma } = vmf;

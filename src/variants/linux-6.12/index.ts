@@ -1,4 +1,4 @@
-import { defineVariant, entry as e, mainline } from '../../core';
+import { defineVariant, entry as e, flags, mainline } from '../../core';
 import { madvise } from './madvise';
 import { memory } from './memory';
 import { mprotect } from './mprotect';
@@ -19,6 +19,7 @@ export default defineVariant({
     supersedes: [],
     touches: [
       'mm/madvise.c:do_madvise',
+      'mm/madvise.c:madvise_populate',
       'mm/madvise.c:madvise_cold_or_pageout_pte_range',
       'mm/madvise.c:madvise_free_pte_range',
       'mm/memory.c:do_wp_page',
@@ -61,6 +62,7 @@ export default defineVariant({
   kernel: {
     /** Populating is no longer done mapping by mapping. */
     passes_holes: (_k, advice) => !advice.startsWith('populate'),
+    populate_retry_flags: () => flags.FOLL_TRIED,
     ...madvise,
     ...memory,
     ...mprotect,
