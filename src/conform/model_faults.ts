@@ -11,16 +11,16 @@ import {
   type KRun,
   mainline,
   must,
+  PAGE_SIZE,
   type Pfn,
   type Pte,
-  type Vaddr,
   type VariantKernel,
-  type Vma,
+  vaddr,
 } from '../core/index';
 import type { Slot } from './model_slot';
 import type { Outcome, StepEnd } from './observation';
 
-const { FAULT_FLAG_TRIED, FAULT_FLAG_USER, FAULT_FLAG_WRITE } = flags;
+const { FAULT_FLAG_TRIED, FAULT_FLAG_USER } = flags;
 const { VM_FAULT_ERROR, VM_FAULT_MAJOR, VM_FAULT_RETRY } = flags;
 
 export interface Faults {
@@ -29,8 +29,6 @@ export interface Faults {
   major: number;
   /** Of the minor ones: of pages in swap, major unless the page is still in the swap cache. */
   ofSwap: number;
-  /** One of them made more writable than the page that it was about. */
-  isWide: boolean;
   /** The fault that is being handled was tried before, in the eyes of the kernel. */
   isTried: boolean;
   /** It has read from swap. */
@@ -41,7 +39,6 @@ export const noFaults = (): Faults => ({
   minor: 0,
   major: 0,
   ofSwap: 0,
-  isWide: false,
   isTried: false,
   readSwap: false,
 });
@@ -67,7 +64,6 @@ export function faultLayer(
       if (!(fault_flags & FAULT_FLAG_TRIED)) Object.assign(faults, { isTried: false, readSwap: false });
       const ret = yield* functions.handle_mm_fault(k, vma, address, fault_flags);
       account(faults, fault_flags, ret, hasVmaLocks);
-      if (fault_flags & FAULT_FLAG_WRITE) faults.isWide ||= faults.isTried || isHuge(k, vma, address);
       return ret;
     },
     *swapin_readahead(k: Kernel, entry: Pte): KRun<Pfn> {
@@ -79,11 +75,6 @@ export function faultLayer(
       return yield* functions.add_to_page_cache_lru(k, file, index);
     },
   } as Record<string, AnyFunction>;
-}
-
-function isHuge(k: Kernel, vma: Vma, address: Vaddr): boolean {
-  const slot = k.m.mm_find_pmd_slot(vma.vm_mm, address);
-  return slot !== null && e.pmd_trans_huge(slot.peek());
 }
 
 type FaultArguments = Parameters<typeof mainline.handle_mm_fault> extends [Kernel, ...infer R] ? R : never;
@@ -110,16 +101,21 @@ function account(faults: Faults, fault_flags: number, ret: number, hasVmaLocks: 
 const AHEAD = 16;
 
 /**
- * What is told of the faults of a step. While a store faults the CPU has translations of pages to come ready; where the
- * fault, or an answer to it, makes them writable as well, each of these pages may fault once more, for nothing.
+ * What is told of the faults of a step. Of a huge entry the CPU may have translations page by page, which it keeps when
+ * a fault at one page, or another thread's, makes all of them writable: then a store faults once more, for nothing.
  */
-export function countedFaults({ step, faults }: Slot, { kind }: Outcome): FaultsOfStep {
+export function countedFaults({ step, faults, task, k }: Slot, { kind }: Outcome): FaultsOfStep {
   if (kind === 'skip') return { minorFaults: null, majorFaults: null };
   const { minor, major } = faults;
-  const pages = step?.on ? step.on.last - step.on.first + 1 : 0;
-  const others = faults.isWide ? Math.max(0, pages - minor - major) : 0;
-  const faultsMay = { beMajor: faults.ofSwap, come: Math.min(AHEAD, others) };
-  return { minorFaults: minor, majorFaults: major, faultsMay };
+  const pages = step?.on && step.verb === 'write' ? step.on.last - step.on.first + 1 : 0;
+  const isHuge = pages > 0 && isHugeAt(k, task.at);
+  const come = isHuge ? Math.min(AHEAD, Math.max(0, pages - minor - major)) : 0;
+  return { minorFaults: minor, majorFaults: major, faultsMay: { beMajor: faults.ofSwap, come } };
+}
+
+function isHugeAt({ m, task }: Kernel, address: number): boolean {
+  const slot = m.mm_find_pmd_slot(task.mm, vaddr(address - (address % PAGE_SIZE)));
+  return slot !== null && e.pmd_trans_huge(slot.peek());
 }
 
 type FaultsOfStep = Pick<StepEnd, 'minorFaults' | 'majorFaults' | 'faultsMay'>;

@@ -48,7 +48,7 @@ const mended = [
     file: 'fs',
     steps: ['b: read guest[0]', 'a: madvise guest[0] pageout'],
     last: 'ended 0',
-    pages: '[0..1] -------',
+    pages: '[0..0] -------, [1..1] pfx----',
   },
   {
     slip: 'mremap() moves several mappings',
