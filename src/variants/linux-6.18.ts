@@ -123,7 +123,8 @@ export default defineVariant({
       const { vma, pmd } = vmf;
       k.VM_BUG_ON(vma.anon_vma === 0, 'mm/huge_memory.c:do_huge_pmd_wp_page(): no anon_vma');
       const page = e.pmd_pfn(orig_pmd);
-      if (k.is_huge_zero_page(page)) return yield* k.do_huge_pmd_wp_page_copy(vmf, orig_pmd, NO_PAGE);
+      // Whoever has a huge entry gets a huge page, whatever the mapping or the machine says of them by now.
+      if (k.is_huge_zero_page(page)) return yield* k.do_huge_pmd_wp_page_alloc(vmf, orig_pmd, NO_PAGE);
       const ptl = k.pmd_lockptr(pmd);
       yield* k.spin_lock(ptl);
       if (!e.pmd_same(yield* k.pmd_get(pmd), orig_pmd)) {

@@ -113,6 +113,11 @@ describe('of a huge page that PTEs map alike and that lies within the range noth
   });
 });
 
+test('a huge zero entry becomes a huge page even where the mapping wants none any more', () => {
+  const steps = ['a: read guest', 'a: madvise guest nohugepage', 'a: write guest[5]'];
+  expect(endOf(fixture('{ size: 2MiB, thp: true', null, steps)).pages).toBe('[0..511] p-x--h-');
+});
+
 test('of a huge entry the first page tells whether all of it is exclusive', () => {
   const steps = ['a: write guest', 'a: fork child', 'a: munmap guest[0]'];
   const { views } = run(fixture('{ size: 2MiB, thp: true', null, steps), 'linux-6.18');

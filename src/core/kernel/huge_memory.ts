@@ -159,7 +159,7 @@ export function* lockHugePageUnderLock(k: Kernel, vmf: VmFault, orig_pmd: Pte): 
 }
 
 /**
- * mm/huge_memory.c:do_huge_pmd_wp_page(), from the allocation on. Simplified: never out of memory.
+ * mm/huge_memory.c:do_huge_pmd_wp_page(), where the page is not ours alone. Faithful.
  * Enters with mmap_sem held for reading and a reference to `page`, if there is one; returns with the reference dropped.
  *
  * @param page what to copy, or NO_PAGE for the huge zero page
@@ -171,6 +171,15 @@ export function* do_huge_pmd_wp_page_copy(k: Kernel, vmf: VmFault, orig_pmd: Pte
     yield* k.__split_huge_pmd(vma, pmd, vmf.address, false, null);
     return VM_FAULT_FALLBACK;
   }
+  return yield* k.do_huge_pmd_wp_page_alloc(vmf, orig_pmd, page);
+}
+
+/**
+ * mm/huge_memory.c:do_huge_pmd_wp_page(), from the allocation on. Simplified: never out of memory.
+ * Enters with mmap_sem held for reading and a reference to `page`, if there is one; returns with the reference dropped.
+ */
+export function* do_huge_pmd_wp_page_alloc(k: Kernel, vmf: VmFault, orig_pmd: Pte, page: Pfn): KRun<number> {
+  const { vma, pmd } = vmf;
   const new_page = k.alloc_page(k.m.HPAGE_PMD_NR, k.numa_node_id());
   if (page !== NO_PAGE) yield* k.copy_user_huge_page(new_page, page, pmd);
   k.__SetPageUptodate(new_page);

@@ -181,7 +181,7 @@ export function* madvise_populate(
 }
 
 /**
- * mm/madvise.c:madvise_populate(), what tells a fault that it was tried before. Faithful: nothing, before 6.9.
+ * mm/madvise.c:madvise_populate(), what tells a fault that it was tried before. Faithful; nothing, before 6.9.
  * Enters with mmap_sem held for reading; returns with it held.
  */
 export function populate_retry_flags(k: Kernel): number {

@@ -67,7 +67,10 @@ export function* filemap_map_pages(k: Kernel, vmf: VmFault, start: Vaddr, end: V
   return held;
 }
 
-/** The next page of the cache from `index` to `last`, with a reference, or NO_PAGE. */
+/**
+ * mm/filemap.c:filemap_map_pages(), the walk through the cache. Faithful; finding a page and getting it are one step.
+ * Enters with mmap_sem held for reading, perhaps the ptl; returns the next page with a reference, or NO_PAGE.
+ */
 export function* find_get_next(k: Kernel, file: File, index: number, last: number): KRun<Pfn> {
   const next = (): Pfn => {
     for (let at = index; at <= last; at++) {
