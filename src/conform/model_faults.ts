@@ -29,6 +29,8 @@ export interface Faults {
   major: number;
   /** Of the minor ones: of pages in swap, major unless the page is still in the swap cache. */
   ofSwap: number;
+  /** Those that had to wait before they could end. */
+  waited: number;
   /** The fault that is being handled was tried before, in the eyes of the kernel. */
   isTried: boolean;
   /** It has read from swap. */
@@ -39,6 +41,7 @@ export const noFaults = (): Faults => ({
   minor: 0,
   major: 0,
   ofSwap: 0,
+  waited: 0,
   isTried: false,
   readSwap: false,
 });
@@ -88,6 +91,7 @@ function account(faults: Faults, fault_flags: number, ret: number, hasVmaLocks: 
     return;
   }
   if (ret & VM_FAULT_ERROR) return;
+  if (wasTried) faults.waited++;
   const isRetried = wasTried && faults.isTried;
   if (isRetried || (ret & VM_FAULT_MAJOR && !faults.readSwap)) {
     faults.major++;
@@ -101,15 +105,17 @@ function account(faults: Faults, fault_flags: number, ret: number, hasVmaLocks: 
 const AHEAD = 16;
 
 /**
- * What is told of the faults of a step. Of a huge entry the CPU may have translations page by page, which it keeps when
- * a fault at one page, or another thread's, makes all of them writable: then a store faults once more, for nothing.
+ * What is told of the faults of a step. A CPU keeps a translation that it has when the entry becomes writable in a fault
+ * at another page of the same huge entry, or after another thread has read the page while the fault waited: then the
+ * store faults once more, for nothing.
  */
 export function countedFaults({ step, faults, task, k }: Slot, { kind }: Outcome): FaultsOfStep {
   if (kind === 'skip') return { minorFaults: null, majorFaults: null };
   const { minor, major } = faults;
   const pages = step?.on && step.verb === 'write' ? step.on.last - step.on.first + 1 : 0;
   const isHuge = pages > 0 && isHugeAt(k, task.at);
-  const come = isHuge ? Math.min(AHEAD, Math.max(0, pages - minor - major)) : 0;
+  const beside = isHuge ? Math.min(AHEAD, Math.max(0, pages - minor - major)) : 0;
+  const come = beside + faults.waited;
   return { minorFaults: minor, majorFaults: major, faultsMay: { beMajor: faults.ofSwap, come } };
 }
 
