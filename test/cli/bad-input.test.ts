@@ -31,7 +31,7 @@ describe('the command line', () => {
     { argv: ['compare', '--variant', 'uffd-wp-2018', '--variant', 'uffd-wp-2018'], says: 'named twice' },
     {
       argv: ['compare', '--output', '/nonexistent/x.json'],
-      says: 'cannot write --output /nonexistent/x.json: no such file',
+      says: 'cannot write --output /nonexistent/x.json: there is no folder /nonexistent',
     },
     { argv: ['compare', '--output', place], says: 'is a directory' },
     { argv: ['compare', '--output', ''], says: 'cannot write --output' },
