@@ -150,4 +150,3 @@ function variantsFor(
   if (broken) throw new InputError('input', `${broken.variant.meta.id} does not build`);
   return { variants, differ: true };
 }
-

@@ -7,7 +7,7 @@ export interface ExploreOptions {
   maxSteps: number;
 }
 
-export const defaultBounds: ExploreOptions = { maxExecutions: 1_500, maxSteps: 1_000_000 };
+export const defaultBounds: ExploreOptions = { maxExecutions: 50_000, maxSteps: 1_000_000 };
 
 export interface Explored {
   /** Runs from the start, to the end or to a state that was seen before. */

@@ -8,7 +8,7 @@ import { type Choice, isCheckpointDue, mayMeet } from './choice';
 import { Execution } from './execution';
 import { type Footprint, releasesOf } from './footprint';
 import { History, independent } from './history';
-import { addFuture, addStep, type Future, type Seen, stepsOf } from './seen';
+import { addFuture, addPacked, addStep, type Future, pack, type Seen, stepsOf } from './seen';
 import type { Start } from './start';
 import { standIn, twinsOf } from './symmetry';
 
@@ -191,7 +191,7 @@ class Search<Notes extends object> {
     if (!seen.leftOut.some((actors) => actors.every((actor) => asleep.has(actor)))) return false;
     for (const { actor, step } of stepsOf(seen.future)) this.wantRaces(actor, step, true);
     const parent = this.path.at(-1);
-    if (parent) addFuture(parent.future, seen.future);
+    if (parent) addPacked(parent.future, seen.future);
     return true;
   }
 
@@ -247,7 +247,7 @@ class Search<Notes extends object> {
     if (parent) addFuture(parent.future, choice.future);
     const before = this.seen.get(choice.state);
     const leftOut = [[...choice.asleep.keys()], ...(before?.leftOut ?? [])];
-    if (before) addFuture(choice.future, before.future);
-    this.seen.set(choice.state, { future: choice.future, leftOut });
+    if (before) addPacked(choice.future, before.future);
+    this.seen.set(choice.state, { future: pack(choice.future), leftOut });
   }
 }

@@ -6,65 +6,84 @@
 import { kindOf } from '../core/index';
 import type { Footprint } from './footprint';
 
-interface Touched {
-  write: boolean;
-  /** Only to take a lock. */
-  acquiresOnly: boolean;
+/** Bits of what an actor can still do to an object. */
+const Touch = {
+  write: 1,
+  /** Otherwise than to take a lock. */
+  access: 2,
   /** A lock that some only try to take, and that is released. */
-  releases: boolean;
-}
+  release: 4,
+} as const;
 
-/** What one actor can still touch, by object. */
-export type Touches = Map<number, Touched>;
-/** By actor. */
-export type Future = Map<number, Touches>;
+/** More than a search can have actors: `begun` of a choice is a word of bits. */
+const ACTORS = 32;
+
+/** What actors can still touch and how, by object and actor in one number. */
+export type Future = Map<number, number>;
+/** The same in little room, because a search keeps one for every state: touch, actor and object in one number. */
+export type PackedFuture = Float64Array;
+const TOUCHES = 8;
 
 export interface Seen {
-  readonly future: Future;
+  readonly future: PackedFuture;
   /** By visit: actors whose steps from here were left out because they led nowhere new. */
   readonly leftOut: readonly (readonly number[])[];
 }
 
-/** @returns whether the future did not know this yet */
 export function addStep(future: Future, actor: number, step: Footprint): void {
-  let touches = future.get(actor);
-  if (!touches) future.set(actor, (touches = new Map()));
   step.objects.forEach((object, i) => {
     const releases = i >= step.releasesFrom;
     // What follows a release was known at the acquisition, except by those who only try.
     if (releases && kindOf(object) !== 'mmap_sem') return;
-    const write = ((step.writes >> i) & 1) === 1;
-    addTouch(touches, object, { write, acquiresOnly: step.acquires || releases, releases });
+    let touch = (step.writes >> i) & 1 ? Touch.write : 0;
+    if (releases) touch |= Touch.release;
+    else if (!step.acquires) touch |= Touch.access;
+    addTouch(future, object * ACTORS + actor, touch);
   });
 }
 
-function addTouch(touches: Touches, object: number, { write, acquiresOnly, releases }: Touched): void {
-  const known = touches.get(object);
-  if (!known) {
-    touches.set(object, { write, acquiresOnly, releases });
-    return;
-  }
-  known.write ||= write;
-  known.acquiresOnly &&= acquiresOnly;
-  known.releases ||= releases;
+function addTouch(future: Future, key: number, touch: number): void {
+  future.set(key, (future.get(key) ?? 0) | touch);
 }
 
 export function addFuture(into: Future, from: Future): void {
   if (into === from) return;
-  for (const [actor, touches] of from) {
-    let known = into.get(actor);
-    if (!known) into.set(actor, (known = new Map()));
-    for (const [object, touched] of touches) addTouch(known, object, touched);
-  }
+  for (const [key, touch] of from) addTouch(into, key, touch);
+}
+
+export function pack(future: Future): PackedFuture {
+  const packed = new Float64Array(future.size);
+  let i = 0;
+  for (const [key, touch] of future) packed[i++] = key * TOUCHES + touch;
+  return packed;
+}
+export function addPacked(into: Future, from: PackedFuture): void {
+  for (const one of from) addTouch(into, Math.floor(one / TOUCHES), one % TOUCHES);
 }
 
 /** Each thing that an actor can still do, as a step of its own. */
-export function* stepsOf(future: Future): Generator<{ actor: number; step: Footprint }> {
-  for (const [actor, touches] of future) {
-    for (const [object, { write, acquiresOnly, releases }] of touches) {
-      const step = { objects: [object], writes: write ? 1 : 0, acquires: acquiresOnly, releasesFrom: 1 };
-      yield { actor, step };
-      if (releases) yield { actor, step: { ...step, acquires: false, releasesFrom: 0 } };
-    }
+export function* stepsOf(future: PackedFuture): Generator<{ actor: number; step: Footprint }> {
+  for (const one of future) {
+    const touch = one % TOUCHES;
+    const key = Math.floor(one / TOUCHES);
+    const actor = key % ACTORS;
+    const objects = [Math.floor(key / ACTORS)];
+    const step = { objects, writes: touch & Touch.write, acquires: !(touch & Touch.access), releasesFrom: 1 };
+    yield { actor, step };
+    if (touch & Touch.release) yield { actor, step: { ...step, acquires: false, releasesFrom: 0 } };
   }
+}
+
+/** What more than one actor touches, and one of them writes. */
+export function sharedIn(future: Future): Set<number> {
+  const actors = new Map<number, number>();
+  const writers = new Map<number, number>();
+  for (const [key, touch] of future) {
+    const object = Math.floor(key / ACTORS);
+    const actor = 1 << (key % ACTORS);
+    actors.set(object, (actors.get(object) ?? 0) | actor);
+    if (touch & Touch.write) writers.set(object, (writers.get(object) ?? 0) | actor);
+  }
+  const isOne = (bits: number): boolean => (bits & (bits - 1)) === 0;
+  return new Set([...writers.keys()].filter((object) => !isOne(actors.get(object)!)));
 }

@@ -3,7 +3,7 @@
  * another touches, too: stopped elsewhere, it could as well have gone on.
  */
 import { Execution } from './execution';
-import type { Future } from './seen';
+import { type Future, sharedIn } from './seen';
 import type { Start } from './start';
 
 /** A run yet to be made: the schedule that it begins with. */
@@ -14,7 +14,7 @@ interface Beginning {
 
 /**
  * @param preemptions exactly so many
- * @param touched by actor, as explore() learns it
+ * @param touched as explore() learns it
  * @param visit is called with every execution when it has ended or comes to a state that an earlier one went on from
  * @returns false where there are more than `most` of them
  */
@@ -25,7 +25,7 @@ export function exploreWithPreemptions<Notes extends object>(
   most: number,
   visit: (execution: Execution<Notes>) => void,
 ): boolean {
-  const shared = sharedOf(touched);
+  const shared = sharedIn(touched);
   const seen = new Set<string>();
   const todo: Beginning[] = [{ schedule: [], preemptions: 0 }];
   let executions = 0;
@@ -66,22 +66,4 @@ export function exploreWithPreemptions<Notes extends object>(
   function touches(execution: Execution<Notes>, actor: number): boolean {
     return execution.announced(actor)?.objects.some((object) => shared.has(object)) ?? false;
   }
-}
-
-/** What more than one actor touches, and one of them writes. */
-function sharedOf(touched: Future): Set<number> {
-  const writers = new Map<number, Set<number>>();
-  for (const [actor, objects] of touched) {
-    for (const [object, { write }] of objects) {
-      if (write) writers.set(object, (writers.get(object) ?? new Set()).add(actor));
-    }
-  }
-  const shared = new Set<number>();
-  for (const [actor, objects] of touched) {
-    for (const object of objects.keys()) {
-      const who = writers.get(object);
-      if (who && (who.size > 1 || !who.has(actor))) shared.add(object);
-    }
-  }
-  return shared;
 }
