@@ -102,6 +102,77 @@ test.each(rows)('%s: from wherever it was saved, it goes on alike', (_, code) =>
   }
 });
 
+describe('what is kept of a frame is what somebody may still read', () => {
+  /** The values among what is saved at the n-th step, which are strings here. */
+  function kept(code: string, step: number): string[] {
+    const { program, inner } = evaluate(code);
+    const frame = program(inner) as unknown as Frame;
+    for (let i = 0; i < step; i++) frame.next();
+    const [own] = [frame.save()!];
+    const state = own.starts.length > 1 ? own.state.slice(0, own.starts[1]) : own.state;
+    return state.filter((value): value is string => typeof value === 'string' && /^(?:old|new)/.test(value));
+  }
+  const cases: [what: string, code: string, step: number, expected: string[]][] = [
+    [
+      'a variable that is read after the step',
+      "(function* (f) { const a = 'old'; yield* f(1); return a; })",
+      1,
+      ['old'],
+    ],
+    [
+      'not one that was read before it',
+      "(function* (f) { const a = 'old'; f(a); yield* f(1); return 1; })",
+      1,
+      [],
+    ],
+    [
+      'not one that is given another value first',
+      "(function* (f) { let a = 'old'; f(a); yield* f(1); a = 'new'; return a; })",
+      1,
+      [],
+    ],
+    [
+      'one that may be given another value',
+      "(function* (f) { let a = 'old'; if (yield* f(1)) a = 'new'; return a; })",
+      1,
+      ['old'],
+    ],
+    [
+      'one that the next round of a loop reads',
+      "(function* (f) { let a = 'old'; for (let i = 0; i < 2; i++) { f(a); yield* f(i); } })",
+      1,
+      ['old'],
+    ],
+    [
+      'not any more in the last step after the loop',
+      "(function* (f) { let a = 'old'; for (let i = 0; i < 1; i++) { f(a); yield* f(i); } yield* f(2); })",
+      3,
+      [],
+    ],
+    [
+      'one that a function reads which the callee was handed',
+      "(function* (f) { const a = 'old'; yield* f(1, () => a); })",
+      1,
+      ['old'],
+    ],
+    [
+      'one that a function reads which somebody else has',
+      "(function* (f) { const a = 'old'; const get = () => a; yield* f(1); yield* f(2); return get; })",
+      3,
+      ['old'],
+    ],
+    [
+      'not one that only a function reads which was called at once',
+      "(function* (f) { const a = 'old'; [1].map(() => a); yield* f(1); })",
+      1,
+      [],
+    ],
+  ];
+  test.each(cases)('%s', (_, code, step, expected) => {
+    expect(kept(code, step)).toEqual(expected);
+  });
+});
+
 test('what is between saves stands on its own line, so that places in a file stay', () => {
   const code =
     '"use strict";\nexports.f = function* (k) {\n  yield* k.a();\n\n  yield* k.b();\n};\nexports.after = 1;\n';

@@ -64,6 +64,44 @@ const rows: [what: string, a: unknown, b: unknown, isEqual: boolean][] = [
   ['one object in two places is not two equal ones', [shared, shared], [{}, {}], false],
   ['a column may be longer by zeroes', Int32Array.of(1, 0), Int32Array.of(1), true],
   ['the place of a number in a column tells', Int32Array.of(0, 1), Int32Array.of(1, 0), false],
+  [
+    'entries of a map by number are the same in every order',
+    new Map([
+      [1, 2],
+      [3, 4],
+    ]),
+    new Map([
+      [3, 4],
+      [1, 2],
+    ]),
+    true,
+  ],
+  [
+    'but not if they change places',
+    new Map([
+      [1, 2],
+      [3, 4],
+    ]),
+    new Map([
+      [1, 4],
+      [3, 2],
+    ]),
+    false,
+  ],
+  ['numbers of a set are the same in every order', new Set([7, 5, 6]), new Set([5, 6, 7]), true],
+  [
+    'the order of entries by name tells',
+    new Map([
+      ['a', 1],
+      ['b', 1],
+    ]),
+    new Map([
+      ['b', 1],
+      ['a', 1],
+    ]),
+    false,
+  ],
+  ['the order of a list tells', [1, 2], [2, 1], false],
   ['a log says nothing of the future', { a: 1, log: ['x'] }, { a: 1, log: [] }, true],
   ['what is frozen is not looked into', Object.freeze([1]), Object.freeze([2]), true],
 ];

@@ -70,8 +70,8 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   fuzz: {
     from: ['core', 'workload', 'explore', 'judge', 'compare'],
-    packages: ['fast-check'],
-    because: 'a fuzzer is handed its variants, and its findings are handed back',
+    packages: ['fast-check', 'node:path', 'node:worker_threads'],
+    because: 'a fuzzer starts threads and else touches nothing; its findings are handed back',
   },
   mail: {
     from: [],
