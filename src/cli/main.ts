@@ -204,7 +204,7 @@ function addReplay(program: Command, terminal: Terminal, run: Run): void {
     .addHelpText(
       'after',
       examples(
-        'faultline replay thp-partial dirty-accountable-false a7b28a',
+        'faultline replay thp-partial dirty-accountable-false a7b26a8',
         'faultline replay thp-partial dirty-accountable-false a7 --then explore',
       ),
     )

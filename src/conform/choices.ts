@@ -25,7 +25,8 @@ export class Choices {
 
   /** The next run: the last choice that can be made otherwise is. Null where all runs have been. */
   next(): Choices | null {
-    const at = this.made.findLastIndex(({ of, chosen }) => chosen + 1 < of);
+    let at = this.made.length - 1;
+    while (at >= 0 && this.made[at]!.chosen + 1 >= this.made[at]!.of) at--;
     if (at < 0) return null;
     const before = this.made.slice(0, at).map(({ chosen }) => chosen);
     return new Choices([...before, this.made[at]!.chosen + 1]);

@@ -26,7 +26,6 @@ export function follow(h: Happening, m: Machine, notes: Notes): void {
     case 'fault':
       beginFault(notes, h.task, has(mayBeArmedOf(notes, h.task.mm.id), h.va));
       break;
-    case 'event':
     case 'load':
       notes.faultedArmed.delete(h.task.id);
       break;

@@ -98,11 +98,15 @@ function* zeropage(act: Act, dontwake: boolean): KRun<number> {
   return yield* onUffd(act, { dontwake: Number(dontwake) }, run, 'uffd_zeropage');
 }
 
+/** close(2), which unlike other calls does not hold the file: whoever closes it last releases it before that returns. */
 function* close(act: Act): KRun<number> {
-  return yield* onUffd(act, {}, function* () {
+  const ctx = yield* openUffd(act);
+  if (!ctx) return -EBADF;
+  const run = function* (): KRun<number> {
     yield* closeNamed(act);
     return 0;
-  });
+  };
+  return yield* call(act, {}, run, act.step.verb, ctx.mm);
 }
 
 /** Remembers a message; the one of a fork brings a descriptor. */

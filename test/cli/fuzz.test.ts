@@ -258,7 +258,7 @@ describe('bad usage ends with 64 and one line', () => {
       says: `cannot write --save ${join(file, 'in')}: ${file} is a file`,
     },
     { argv: ['--output', join(place, 'directory')], says: 'is a directory, not a file' },
-    { argv: ['--output', join(place, 'nowhere', 'a')], says: 'no such file' },
+    { argv: ['--output', join(place, 'nowhere', 'a')], says: 'there is no folder' },
   ])('$argv', async ({ argv, says }) => {
     const { code, stdout, stderr } = await faultline(['fuzz', '--runs', '1', '--jobs', '0', ...argv]);
     expect(stderr).toContain(says);

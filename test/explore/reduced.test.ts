@@ -104,7 +104,7 @@ const rows: Row[] = [
     name: 'a userfaultfd that opens while others use it',
     base: 'mkwrite-reuse',
     body: `${one}${tasks('a: [uffd_protect guest]', 'b: [uffd_register guest missing wp]', 'c: ["uffd_wait"]')}`,
-    runs: 300,
+    runs: 1500,
   },
   {
     name: 'a userfaultfd that closes below a sleeper',

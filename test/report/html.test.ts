@@ -155,7 +155,7 @@ if (!executablePath)
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('Enter');
-    expect(await page.textContent('#cell h2')).toBe('thp under other');
+    await page.waitForSelector('#cell h2:text-is("thp under other")');
     await page.keyboard.press('n');
     expect(await page.textContent('.bar a')).toBe('step 2 of 14');
   }, 30_000);
@@ -203,9 +203,9 @@ if (!executablePath)
 
   test('opens the page of a variant by its name, and from there a run', async () => {
     await page.click('thead a[href="#idea"]');
-    expect(await page.textContent('#cell h2')).toBe('idea');
+    await page.waitForSelector('#cell h2:text-is("idea")');
     await page.click('#cell td a[href="#ksm/idea"]');
-    expect(await page.textContent('#cell h2')).toBe('ksm under idea');
+    await page.waitForSelector('#cell h2:text-is("ksm under idea")');
   }, 30_000);
 
   test('is light or dark as the reader has it', async () => {
