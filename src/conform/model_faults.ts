@@ -109,14 +109,36 @@ const AHEAD = 16;
  * at another page of the same huge entry, or after another thread has read the page while the fault waited: then the
  * store faults once more, for nothing.
  */
-export function countedFaults({ step, faults, task, k }: Slot, { kind }: Outcome): FaultsOfStep {
+export function countedFaults(slot: Slot, { kind }: Outcome, unflushed: Unflushed): FaultsOfStep {
+  const { step, faults, task, k } = slot;
   if (kind === 'skip') return { minorFaults: null, majorFaults: null };
   const { minor, major } = faults;
   const pages = step?.on && step.verb === 'write' ? step.on.last - step.on.first + 1 : 0;
   const isHuge = pages > 0 && isHugeAt(k, task.at);
   const beside = isHuge ? Math.min(AHEAD, Math.max(0, pages - minor - major)) : 0;
-  const come = beside + faults.waited;
+  const come = beside + faults.waited + unflushed.after(slot);
   return { minorFaults: minor, majorFaults: major, faultsMay: { beMajor: faults.ofSwap, come } };
+}
+
+/**
+ * Pages that a system call has made writable after a wait, in which somebody may have read them: the CPU faults once more
+ * not in that call, which stores by another way, but at the next write of a program.
+ */
+export class Unflushed {
+  private readonly pages = new Set<string>();
+
+  /** @returns how often the step that has ended may have faulted because of earlier ones */
+  after({ step, faults, task }: Slot): number {
+    if (!step?.on) return 0;
+    const { region, first, last } = step.on;
+    let found = 0;
+    for (let at = first; at <= last; at++) {
+      const page = `${task.mm.id} ${region} ${at}`;
+      if (step.verb === 'write' && this.pages.delete(page)) found++;
+      else if (faults.waited > 0) this.pages.add(page);
+    }
+    return found;
+  }
 }
 
 function isHugeAt({ m, task }: Kernel, address: number): boolean {

@@ -5,7 +5,7 @@
 import { buildKernel, KernelBug, type Machine, must, type ResolvedVariant, type Step } from '../core/index';
 import { emptyMachine, type Item, type UserStep, type Workload } from '../workload/index';
 import { mapRegion, perform } from '../workload/perform';
-import { countedFaults, faultLayer, noFaults } from './model_faults';
+import { countedFaults, faultLayer, noFaults, Unflushed } from './model_faults';
 import { cacheFiles } from './model_files';
 import { below, isSince } from './model_lacks';
 import { look, type Manner } from './model_look';
@@ -44,6 +44,7 @@ class ModelRun implements Stage {
   private readonly reported = new Map<number, { result: number; signal: string }>();
   private readonly scheduler: Scheduler;
   private ends: StepEnd[] = [];
+  private readonly unflushed = new Unflushed();
   private nextContent = 1;
   private clock = 0;
   private readonly manner: Manner;
@@ -257,7 +258,7 @@ class ModelRun implements Stage {
     slot.program = null;
     slot.waiting = null;
     const reads = slot.reads.map((run) => ({ ...run }));
-    const faults = countedFaults(slot, outcome);
+    const faults = countedFaults(slot, outcome, this.unflushed);
     this.ends.push({ actor: slot.actor.name, step: slot.at, outcome, reads, ...faults });
   }
 

@@ -9,6 +9,7 @@ import {
   NO_PAGE,
   PAGE_SIZE,
   type Pfn,
+  PmdWalk,
   type Pte,
   plus,
   type Vma,
@@ -64,12 +65,14 @@ export default defineVariant({
       'mm/huge_memory.c:do_huge_pmd_wp_page',
       'include/linux/mm.h:folio_maybe_mapped_shared',
       'mm/khugepaged.c:khugepaged_scan_pmd',
+      'mm/memory.c:zap_page_range',
       'mm/mremap.c:mremap_to',
       'mm/mremap.c:do_mremap',
       'fs/userfaultfd.c:userfaultfd_unregister',
     ],
     commits: [
       '1da190f4d0a6 ("mm: Copy-on-Write (COW) reuse support for PTE-mapped THP")',
+      '6375e95f381e ("mm: pgtable: reclaim empty PTE page in madvise(MADV_DONTNEED)")',
       '879bca0a2c4f ("mm/vma: fix incorrectly disallowed anonymous VMA merges")',
     ],
     reported: [],
@@ -172,6 +175,18 @@ export default defineVariant({
     scanVerdict(k, { forced, unmapped, referenced }) {
       const wanted = unmapped > 0 ? k.m.HPAGE_PMD_NR / 2 : 1;
       return referenced >= wanted || forced ? 'succeed' : 'lack_referenced_page';
+    },
+
+    /** Tables of PTEs that this leaves empty go, unless others run beside: then they stay here. */
+    *zap_page_range(k, vma, start, end) {
+      yield* mainline.zap_page_range(k, vma, start, end);
+      if (!k.m.solo) return;
+      for (const walk = new PmdWalk(vma.vm_mm, start, end); walk.advance(); ) {
+        const { pmd, addr, next } = walk;
+        const table = pmd.table.child.get(pmd.index);
+        const isEmptied = next - addr === k.m.HPAGE_PMD_SIZE && table?.entries.every((entry) => entry === 0);
+        if (isEmptied) yield* k.pmd_clear_table(pmd);
+      }
     },
 
     /** What is to move is looked at before what lies at its new place is unmapped. */

@@ -113,6 +113,36 @@ describe('of a huge page that PTEs map alike and that lies within the range noth
   });
 });
 
+describe('a part of a mapping that becomes what its neighbour behind it is merges with it, from 6.5 on', () => {
+  test.each([
+    { variant: 'linux-6.18', steps: ['a: uffd_register guest[2]', 'a: uffd_register guest[1..2]'], vmas: 2 },
+    { variant: 'linux-6.1', steps: ['a: uffd_register guest[2]', 'a: uffd_register guest[1..2]'], vmas: 3 },
+    {
+      variant: 'linux-6.18',
+      steps: ['a: uffd_register guest[0..1]', 'a: uffd_unregister guest[1]'],
+      vmas: 2,
+    },
+    { variant: 'linux-6.1', steps: ['a: uffd_register guest[0..1]', 'a: uffd_unregister guest[1]'], vmas: 3 },
+  ])('$variant: $steps', ({ variant, steps, vmas }) => {
+    expect(vmasAtEnd(fixture('{ size: 12KiB', null, steps), variant)).toBe(vmas);
+  });
+});
+
+describe('MADV_DONTNEED gives back a table of PTEs that it leaves empty, from 6.14 on', () => {
+  const steps = [
+    'a: read guest[5]',
+    'a: madvise guest[0] dontneed',
+    'a: madvise guest dontneed',
+    'a: read guest[5]',
+  ];
+  test.each([
+    { variant: 'linux-6.18', pages: '[0..511] pf---hz' },
+    { variant: 'linux-6.12', pages: '[0..4] -------, [5..5] p-----z, [6..511] -------' },
+  ])('$variant', ({ variant, pages }) => {
+    expect(endOf(fixture('{ size: 2MiB, thp: true', null, steps), variant).pages).toBe(pages);
+  });
+});
+
 test('a huge zero entry becomes a huge page even where the mapping wants none any more', () => {
   const steps = ['a: read guest', 'a: madvise guest nohugepage', 'a: write guest[5]'];
   expect(endOf(fixture('{ size: 2MiB, thp: true', null, steps)).pages).toBe('[0..511] p-x--h-');
@@ -159,6 +189,8 @@ function run(text: string, variant: string) {
   const end = model.observations.at(-1)!;
   return { model, end, views: end.memory.filter(({ region }) => region === 'guest') };
 }
+
+const vmasAtEnd = (text: string, variant: string): number => run(text, variant).views[0]?.vmas.length ?? 0;
 
 function endOf(text: string, variant = 'linux-6.18'): { last: string; pages: string } {
   const { end, views } = run(text, variant);

@@ -138,7 +138,40 @@ describe('what cannot be told of faults', () => {
   });
 });
 
+describe('a page that a system call has made writable, for which it waited, may be in a TLB as it was', () => {
+  const guarded = ['write guest', 'uffd_register guest', 'uffd_protect guest[0]', 'fork child', 'read guest'];
+  test.each([
+    ['the next write of a program may fault for it', ['gup_write guest[0]', 'write guest[0]'], 1],
+    ['not one elsewhere', ['gup_write guest[0]', 'write guest[1]'], 0],
+    ['and only the next one', ['gup_write guest[0]', 'write guest[0]', 'write guest[0]'], 0],
+  ])('%s', (_, more, come) => {
+    const end = inTheEnd(guarded, more);
+    expect(end.ends.at(-1)?.faultsMay?.come).toBe(come);
+  });
+});
+
 // Helpers
+
+/** The last step, where a monitor answers all that are taken after it has begun. */
+function inTheEnd(first: readonly string[], more: readonly string[]): Observation {
+  const text = [
+    'name: mended\nasks: Does the model do what the kernel did?\nsource: conform',
+    'memory:\n  guest: { size: 8KiB }\nstart:',
+    ...first.map((step) => `  - a: ${step}`),
+    'tasks:\n  monitor: [uffd_serve]\nfinally:',
+    ...more.map((step) => `  - a: ${step}`),
+  ].join('\n');
+  return observed(text, '6.18.44', 'linux-6.18');
+}
+
+function observed(text: string, release: string, variant: string): Observation {
+  const workload = compile(parseFixture(`${text}\n`, 'mended.yaml'), { entries: 512 });
+  const model = runModel(workload, loadVariants([variant])[0]!.variant, {
+    features: { ...features, release },
+    skips: new Map(),
+  });
+  return model.observations.at(-1)!;
+}
 
 function endOf(row: Row, release: string, variant: string): Observation {
   const { kind = 'shmem', pages = 4, guest, steps } = row;
@@ -153,12 +186,7 @@ function endOf(row: Row, release: string, variant: string): Observation {
     ...(row.serves ? [`tasks:\n  monitor: [${row.serves}]`] : []),
     `finally:\n  - a: ${steps.at(-1)!}`,
   ].join('\n');
-  const workload = compile(parseFixture(`${text}\n`, 'mended.yaml'), { entries: 512 });
-  const model = runModel(workload, loadVariants([variant])[0]!.variant, {
-    features: { ...features, release },
-    skips: new Map(),
-  });
-  return model.observations.at(-1)!;
+  return observed(text, release, variant);
 }
 
 function presentPages(end: Observation): string {

@@ -42,7 +42,7 @@ export type Rearming = { vm_flags: number; ctx: UserfaultfdCtx | null } | null;
 
 /**
  * Gives the mappings within [start, end) other flags and another context, merging them with their neighbours or
- * splitting them. The offset handed to vma_merge() is that of the mapping, not of the part, as in the kernel.
+ * splitting them.
  */
 export function* rearmVmas(
   k: Kernel,
@@ -56,8 +56,9 @@ export function* rearmVmas(
   for (let from = start; vma && vma.vm_start < end; prev = vma, from = vma.vm_end, vma = vmaAfter(vma)) {
     const next = become(vma);
     if (next === null) continue;
-    const { anon_vma_chain, vm_file: file, vm_pgoff: pgoff } = vma;
+    const { anon_vma_chain, vm_file: file } = vma;
     const addr = vaddr(Math.max(from, vma.vm_start));
+    const pgoff = k.userfaultfd_merge_pgoff(vma, addr);
     const area = { vm_flags: next.vm_flags, anon_vma_chain, file, pgoff, ctx: next.ctx };
     const merged: Vma | null = yield* k.vma_merge(mm, prev, addr, vaddr(Math.min(end, vma.vm_end)), area);
     if (merged) {
@@ -79,6 +80,15 @@ export function* rearmVmas(
  */
 export function userfaultfd_set_vm_flags(k: Kernel, vma: Vma, vm_flags: number): void {
   vma.vm_flags = vm_flags;
+}
+
+/**
+ * fs/userfaultfd.c:userfaultfd_register(), the offset handed to vma_merge() for the part that begins at `addr`. Faithful:
+ * that of the whole mapping, so that a part does not merge with what comes after it.
+ * Enters with mmap_sem held for writing; returns with it held.
+ */
+export function userfaultfd_merge_pgoff(_k: Kernel, vma: Vma, _addr: Vaddr): number {
+  return vma.vm_pgoff;
 }
 
 /**

@@ -29,6 +29,9 @@ function* uffd_wp_range(k: Kernel, vma: Vma, start: Vaddr, end: Vaddr, enable_wp
 }
 
 export const userfaultfd: VariantKernel = {
+  /** That of the part. */
+  userfaultfd_merge_pgoff: (_k, vma, addr) => vma.vm_pgoff + (addr - vma.vm_start) / PAGE_SIZE,
+
   /** anon_vma_prepare() comes before the test of the range. */
   mcopy_vma_error(k, vma, start, len, wp) {
     if (start >= vma.vm_start && !(vma.vm_flags & flags.VM_SHARED)) k.anon_vma_prepare(vma);
