@@ -14,9 +14,11 @@ import {
   PAGE_SIZE,
   type Pfn,
   type Pte,
+  type Vaddr,
   type VariantKernel,
   vaddr,
 } from '../core/index';
+import { bytesOf, type Workload } from '../workload/index';
 import type { Slot } from './model_slot';
 import type { Outcome, StepEnd } from './observation';
 
@@ -109,15 +111,22 @@ const AHEAD = 16;
  * at another page of the same huge entry, or after another thread has read the page while the fault waited: then the
  * store faults once more, for nothing.
  */
-export function countedFaults(slot: Slot, { kind }: Outcome, unflushed: Unflushed): FaultsOfStep {
-  const { step, faults, task, k } = slot;
+export function countedFaults(slot: Slot, { kind }: Outcome, around: Surroundings): FaultsOfStep {
+  const { step, faults, k } = slot;
   if (kind === 'skip') return { minorFaults: null, majorFaults: null };
   const { minor, major } = faults;
-  const pages = step?.on && step.verb === 'write' ? step.on.last - step.on.first + 1 : 0;
-  const isHuge = pages > 0 && isHugeAt(k, task.at);
+  const written = step?.verb === 'write' ? bytesOf(around.workload, step) : null;
+  const pages = written ? (written.end - written.start) / PAGE_SIZE : 0;
+  const isHuge =
+    written !== null && (isHugeAt(k, written.start) || isHugeAt(k, vaddr(written.end - PAGE_SIZE)));
   const beside = isHuge ? Math.min(AHEAD, Math.max(0, pages - minor - major)) : 0;
-  const come = beside + faults.waited + unflushed.after(slot);
+  const come = beside + faults.waited + around.unflushed.after(slot);
   return { minorFaults: minor, majorFaults: major, faultsMay: { beMajor: faults.ofSwap, come } };
+}
+
+interface Surroundings {
+  readonly workload: Workload;
+  readonly unflushed: Unflushed;
 }
 
 /**
@@ -141,8 +150,8 @@ export class Unflushed {
   }
 }
 
-function isHugeAt({ m, task }: Kernel, address: number): boolean {
-  const slot = m.mm_find_pmd_slot(task.mm, vaddr(address - (address % PAGE_SIZE)));
+function isHugeAt({ m, task }: Kernel, address: Vaddr): boolean {
+  const slot = m.mm_find_pmd_slot(task.mm, address);
   return slot !== null && e.pmd_trans_huge(slot.peek());
 }
 

@@ -258,7 +258,7 @@ class ModelRun implements Stage {
     slot.program = null;
     slot.waiting = null;
     const reads = slot.reads.map((run) => ({ ...run }));
-    const faults = countedFaults(slot, outcome, this.unflushed);
+    const faults = countedFaults(slot, outcome, { workload: this.workload, unflushed: this.unflushed });
     this.ends.push({ actor: slot.actor.name, step: slot.at, outcome, reads, ...faults });
   }
 

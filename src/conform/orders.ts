@@ -6,38 +6,56 @@ import { Choices } from './choices';
 import { runModel } from './model_run';
 import type { KernelFeatures, Message, Observation, ObservedRun } from './observation';
 
-/** Orders that are tried before a fixture counts as one that disagrees, and choices that are made in all of them. */
-const MOST_ORDERS = 400;
-const MOST_CHOICES = 20_000;
+/** Where the search for an order gives up: runs of the model, and choices in all of them. */
+export interface OrderBounds {
+  readonly orders: number;
+  readonly choices: number;
+}
+const defaultOrderBounds: OrderBounds = { orders: 400, choices: 20_000 };
 
 export interface Ordered extends Agreement {
   /** Runs of the model until one did what the kernel did, or until all had been. */
   readonly orders: number;
 }
 
-/** The run of the model that agrees with the kernel's, or else the one that does so for the longest time. */
+/**
+ * The run of the model that agrees with the kernel's, or else the one that does so for the longest time. If there are
+ * more orders than are tried, and one had been chosen before the two differ, nobody knows what the others would have
+ * done: then the fixture is compared up to there and counts neither as one that agrees nor as one that does not.
+ */
 export function compareInEveryOrder(
   real: ObservedRun,
   workload: Workload,
   variant: ResolvedVariant,
   features: KernelFeatures,
+  bounds: OrderBounds = defaultOrderBounds,
 ): Ordered {
   const skips = skipsOf(real);
   let best: Agreement | null = null;
+  let isOpen = false;
   let choices: Choices | null = new Choices();
   let orders = 0;
   let made = 0;
-  for (; choices && orders < MOST_ORDERS && made < MOST_CHOICES; choices = choices.next(), orders++) {
-    const witness = new Witness(real, best !== null);
+  for (; choices && orders < bounds.orders && made < bounds.choices; choices = choices.next(), orders++) {
+    const witness: Witness = new Witness(real, best !== null, choices);
     const model = runModel(workload, variant, { features, skips, choices, witness });
     made += choices.count;
     if (witness.isOff) continue;
     const agreement = compareRuns(real, model);
     if (agreement.first === null) return { ...agreement, orders: orders + 1 };
-    if (!best || agreement.agreed > best.agreed) best = agreement;
+    if (best && agreement.agreed <= best.agreed) continue;
+    best = agreement;
+    isOpen = witness.hadChosenBefore(agreement.first.at);
   }
-  return { ...best!, orders };
+  return choices && isOpen ? { ...undecided(best!), orders } : { ...best!, orders };
 }
+
+const undecided = (best: Agreement): Agreement => ({
+  ...best,
+  compared: best.agreed,
+  first: null,
+  cut: 'there are more orders in which its threads can go on than are tried',
+});
 
 /** Ends a run of the model as soon as it is not that of the kernel. */
 class Witness {
@@ -46,15 +64,27 @@ class Witness {
   /** What the kernel told each actor in that turn. */
   private readonly byActor = new Map<string, readonly string[]>();
   private turn = -1;
+  /** By turn: choices that were made up to its end. */
+  private readonly chosen: number[] = [];
 
-  /** @param inTurns whether a message that the kernel did not give ends it, too */
+  /**
+   * @param inTurns whether a message that the kernel did not give ends it, too
+   * @param choices those of the run
+   */
   constructor(
     private readonly real: ObservedRun,
     private readonly inTurns: boolean,
+    private readonly choices: Choices,
   ) {}
+
+  /** Whether anything had been chosen by the end of a turn. */
+  hadChosenBefore(at: number): boolean {
+    return (this.chosen[at] ?? this.choices.count) > 0;
+  }
 
   /** Whether the kernel did the same in that turn, or took no such turn. */
   saw(at: number, observation: Observation): boolean {
+    this.chosen[at] = this.choices.count;
     const real = this.real.observations[at];
     return !real || differencesOf(real, observation).length === 0;
   }

@@ -58,6 +58,36 @@ test('what no order comes to disagrees, where it does', () => {
   expect(orders).toBe(all().length);
 });
 
+describe('where there are more orders than are tried', () => {
+  const few = { orders: 1, choices: 1000 };
+  const [real] = all();
+  const compared = (told: string) =>
+    compareInEveryOrder(JSON.parse(told), workload(), variant, features, few);
+
+  test('nobody knows whether another one would have agreed', () => {
+    const {
+      first,
+      cut,
+      agreed,
+      compared: of,
+    } = compared(JSON.stringify(real).replaceAll(String(lastContent(real!)), '1000007'));
+    expect([first, agreed]).toEqual([null, of]);
+    expect(cut).toContain('more orders');
+    expect(agreed).toBeLessThan(real!.observations.length);
+  });
+
+  test('but what comes before anything is chosen disagrees in all of them', () => {
+    const [start] = real!.observations[0]!.ends;
+    const told = JSON.stringify({
+      ...real,
+      observations: real!.observations.map((one, i) =>
+        i === 0 ? { ...one, ends: [{ ...start!, outcome: { kind: 'done', result: -22 } }] } : one,
+      ),
+    });
+    expect(compared(told).first?.at).toBe(0);
+  });
+});
+
 test('choices are made in every way once', () => {
   const made: string[] = [];
   for (let choices: Choices | null = new Choices(); choices; choices = choices.next()) {
