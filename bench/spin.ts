@@ -15,7 +15,7 @@ interface Scenario {
 }
 const scenarios: readonly Scenario[] = [
   { fixture: 'two-protectors-rewp', writers: 1, protectors: 2, executions: 100_000 },
-  { fixture: 'two-writers-rewp', writers: 2, protectors: 1, executions: 5_000 },
+  { fixture: 'two-writers-rewp', writers: 2, protectors: 1, executions: 100_000 },
 ];
 
 interface Subject {

@@ -197,17 +197,30 @@ inline wake_userfault() {
 #endif
 
 /* One step per CPU. */
+/* CPUs that hold nothing answer together with the next one that does; those of protectors and the monitor never do. */
+#ifdef LEAN
+#define others_answer
+#else
+#define others_answer ; unchanging(true)
+#endif
+#define answers(cpu) atomic { tlb[cpu] -> tlb[cpu] = 0 }
+
 inline flush_tlb_range() {
-  tlb[0] = 0;
 #if WRITERS > 1
-  tlb[1] = 0;
-#endif
-#ifndef LEAN
-  tlb[CPUS - 1] = 0;
-  tlb[CPUS - 2] = 0;
-#if PROTECTORS > 1
-  tlb[CPUS - 3] = 0;
-#endif
+  if
+  :: answers(0);
+     if
+     :: answers(1) others_answer
+     :: !tlb[1]
+     fi
+  :: atomic { !tlb[0] && tlb[1] -> tlb[1] = 0 } others_answer
+  :: !tlb[0] && !tlb[1]
+  fi
+#else
+  if
+  :: answers(0) others_answer
+  :: !tlb[0]
+  fi
 #endif
 }
 
