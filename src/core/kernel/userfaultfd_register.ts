@@ -83,8 +83,8 @@ export function userfaultfd_set_vm_flags(k: Kernel, vma: Vma, vm_flags: number):
 }
 
 /**
- * fs/userfaultfd.c:userfaultfd_register(), the offset handed to vma_merge() for the part that begins at `addr`. Faithful:
- * that of the whole mapping, so that a part does not merge with what comes after it.
+ * fs/userfaultfd.c:userfaultfd_register(), the offset handed to vma_merge(). Faithful; for the part that begins at
+ * `addr` it is that of the whole mapping, so that a part does not merge with what comes after it.
  * Enters with mmap_sem held for writing; returns with it held.
  */
 export function userfaultfd_merge_pgoff(_k: Kernel, vma: Vma, _addr: Vaddr): number {
