@@ -219,7 +219,7 @@ int next_step(struct cursor *cursor, bool *repeats);
 struct pause pause_of(int actor);
 bool is_pending(int actor);
 int settle(int actor);
-void wait_for_child(const struct op *op);
+void wait_for_children(void);
 void put_turn(int actor, const struct op *op, const char *how, const char *ran);
 
 /* ordered.c */

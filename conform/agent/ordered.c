@@ -124,8 +124,7 @@ static bool follow_turn(int actor, int *last)
 		put_turn(actor, op, now_ms() > job_end ? "late" : "spins", NULL);
 		return false;
 	}
-	if (slot->state == ENDED)
-		wait_for_child(op);
+	wait_for_children();
 	bool moved = goes || switches_of(actor) != left_cpu[actor];
 	note_rest(actor);
 	const char *how = slot->state == PAUSED ? "paused" : slot->state != TURN ? "ended" : moved ? "waits" : "blocked";

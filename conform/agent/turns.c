@@ -221,15 +221,18 @@ static bool is_as_before(struct op *op, const struct slot *slot)
 	return same;
 }
 
-/* After a fork, until the child is ready for a turn. */
-void wait_for_child(const struct op *op)
+/* After forks that have ended, until the children are ready for a turn. Another actor's step may have let a fork end. */
+void wait_for_children(void)
 {
-	if (op->child < 0 || strcmp(verbs[op->verb].name, "fork"))
-		return;
-	struct slot *child = &shared->slots[op->child];
-	const struct outcome *out = &shared->slots[op->actor].out;
-	for (long end = now_ms() + 5000; child->state == UNBORN && out->result == 0 && now_ms() < end;)
-		futex_wait(&child->state, UNBORN, 10);
+	for (int i = 0; i < shared->job.nactors; i++) {
+		const struct slot *slot = &shared->slots[i];
+		const struct op *op = &shared->job.ops[slot->op];
+		if (slot->state != ENDED || op->child < 0 || strcmp(verbs[op->verb].name, "fork"))
+			continue;
+		struct slot *child = &shared->slots[op->child];
+		for (long end = now_ms() + 5000; child->state == UNBORN && slot->out.result == 0 && now_ms() < end;)
+			futex_wait(&child->state, UNBORN, 10);
+	}
 }
 
 /* One turn. False if the job cannot go on. */
@@ -247,8 +250,7 @@ static bool take_turn(int actor, int at, bool repeats)
 	atomic_store(&slot->state, TURN);
 	futex_wake(&slot->state);
 	int spins = settle(actor);
-	if (slot->state == ENDED)
-		wait_for_child(op);
+	wait_for_children();
 	if (spins >= 0) {
 		put_turn(spins, &shared->job.ops[shared->slots[spins].op], now_ms() > job_end ? "late" : "spins", NULL);
 		return false;

@@ -40,12 +40,27 @@ static void verb_read(struct outcome *out, const struct op *op)
 	}
 }
 
+/*
+ * A file that a step opens for itself has a high number. With the lowest that is free it would stand where a userfaultfd
+ * was closed, and whoever still waits there would read from it.
+ */
+static int out_of_the_way(int fd)
+{
+	int high = fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 256);
+	if (fd >= 0)
+		close(fd);
+	return high;
+}
+
 static bool pipe_of(struct outcome *out, int ends[2])
 {
-	if (pipe2(ends, O_CLOEXEC) == 0)
-		return true;
-	out->result = -errno;
-	return false;
+	if (pipe2(ends, O_CLOEXEC)) {
+		out->result = -errno;
+		return false;
+	}
+	for (int i = 0; i < 2; i++)
+		ends[i] = out_of_the_way(ends[i]);
+	return true;
 }
 
 static void close_pipe(const int ends[2])
@@ -87,7 +102,7 @@ static int open_mem(const struct op *op, int flags)
 {
 	char path[64];
 	snprintf(path, sizeof path, "/proc/%d/mem", owner_of(op));
-	return open(path, flags | O_CLOEXEC);
+	return out_of_the_way(open(path, flags | O_CLOEXEC));
 }
 
 static void verb_poke(struct outcome *out, const struct op *op)

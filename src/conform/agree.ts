@@ -17,7 +17,7 @@ export interface KernelAgreement {
 }
 
 export interface Figures {
-  /** That were compared at all. */
+  /** That were compared, or would have been. */
   readonly fixtures: number;
   readonly agreed: number;
   readonly explained: number;
@@ -67,9 +67,10 @@ export function figuresOf(fixtures: readonly Judged[]): Figures {
   const count = (is: (one: Judged) => boolean): number => fixtures.filter(is).length;
   const sum = (of: (one: Judged) => number): number => fixtures.reduce((all, one) => all + of(one), 0);
   const differs = (one: Judged): boolean => one.first !== null;
+  const agreed = (one: Judged): boolean => one.compared > 0 && !differs(one) && one.cut === null;
   return {
-    fixtures: count((one) => one.compared > 0),
-    agreed: count((one) => !differs(one) && one.cut === null),
+    fixtures: count((one) => one.compared > 0 || one.cut !== null),
+    agreed: count(agreed),
     explained: count((one) => differs(one) && one.explained !== null),
     disagreed: count((one) => differs(one) && one.explained === null),
     cut: count((one) => one.cut !== null && !differs(one)),

@@ -19,6 +19,7 @@ import {
   vaddr,
 } from '../core/index';
 import { bytesOf, type Workload } from '../workload/index';
+import { reclaimLayer } from './model_reclaim';
 import type { Slot } from './model_slot';
 import type { Outcome, StepEnd } from './observation';
 
@@ -37,6 +38,8 @@ export interface Faults {
   isTried: boolean;
   /** It has read from swap. */
   readSwap: boolean;
+  /** It has found a page that says where to read ahead. */
+  readAhead: boolean;
 }
 
 export const noFaults = (): Faults => ({
@@ -46,6 +49,7 @@ export const noFaults = (): Faults => ({
   waited: 0,
   isTried: false,
   readSwap: false,
+  readAhead: false,
 });
 
 /**
@@ -63,10 +67,17 @@ export function faultLayer(
     const faults = faultsOf(k);
     if (faults) faults.readSwap = true;
   };
+  const reclaim = reclaimLayer(below, (k) => {
+    const faults = faultsOf(k);
+    if (faults) faults.readAhead = true;
+  });
   return {
+    ...reclaim,
     *handle_mm_fault(k: Kernel, ...[vma, address, fault_flags]: FaultArguments): KRun<number> {
       const faults = must(faultsOf(k), `handle_mm_fault(): no actor for ${k.task.name}`);
-      if (!(fault_flags & FAULT_FLAG_TRIED)) Object.assign(faults, { isTried: false, readSwap: false });
+      if (!(fault_flags & FAULT_FLAG_TRIED)) {
+        Object.assign(faults, { isTried: false, readSwap: false, readAhead: false });
+      }
       const ret = yield* functions.handle_mm_fault(k, vma, address, fault_flags);
       account(faults, fault_flags, ret, hasVmaLocks);
       return ret;
@@ -77,7 +88,7 @@ export function faultLayer(
     },
     *add_to_page_cache_lru(k: Kernel, file: File, index: number): KRun<Pfn> {
       if (file.kind === 'shmem' && file.disk.has(index)) readsSwap(k);
-      return yield* functions.add_to_page_cache_lru(k, file, index);
+      return (yield* reclaim.add_to_page_cache_lru!(k, file, index)) as Pfn;
     },
   } as Record<string, AnyFunction>;
 }
@@ -94,7 +105,8 @@ function account(faults: Faults, fault_flags: number, ret: number, hasVmaLocks: 
   }
   if (ret & VM_FAULT_ERROR) return;
   if (wasTried) faults.waited++;
-  const isRetried = wasTried && faults.isTried;
+  // Reading ahead is not under the lock, so that the fault is tried again.
+  const isRetried = (wasTried && faults.isTried) || (faults.readAhead && !isFirst);
   if (isRetried || (ret & VM_FAULT_MAJOR && !faults.readSwap)) {
     faults.major++;
     return;

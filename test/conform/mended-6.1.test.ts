@@ -60,6 +60,27 @@ const mended: readonly Row[] = [
     is: '[0..0] p-xd---',
   },
   {
+    slip: 'what PROT_NONE hides is not migrated: follow_page() does not see it',
+    guest: '{ size: 4KiB }',
+    steps: ['write guest', 'mprotect guest none', 'clear_refs 4', 'migrate guest'],
+    shows: pages,
+    is: '[0..0] p-x----',
+  },
+  {
+    slip: 'nor does KSM see it',
+    guest: '{ size: 8KiB, advice: [mergeable] }',
+    steps: ['write guest = 5', 'mprotect guest none', 'ksm_run'],
+    shows: pages,
+    is: '[0..1] p-xd---',
+  },
+  {
+    slip: 'a marker makes way for a page of its own',
+    guest: '{ size: 4KiB, file: file1 }',
+    steps: ['uffd_register guest', 'uffd_protect guest', 'uffd_copy guest'],
+    shows: result,
+    is: '0',
+  },
+  {
     slip: 'shared memory goes to swap, which smaps tells of and pagemap does not',
     guest: shared,
     steps: ['write guest', 'madvise guest pageout'],

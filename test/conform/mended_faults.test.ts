@@ -116,6 +116,35 @@ test('with mmap_lock whoever waits has tried before, and is charged for a major 
   expect(endOf(row, '6.1.0', 'linux-6.1').ends.at(-1)).toMatchObject({ minorFaults: 0, majorFaults: 1 });
 });
 
+describe('what reclaim has left to writeback says where to read ahead', () => {
+  const left = ['write guest[2]', 'madvise guest[2] pageout'];
+  const row = (...more: string[]): Row => ({
+    what: '',
+    kind: 'fs',
+    guest: `{ size: 16KiB, ${shared} }`,
+    steps: ['read guest', ...left, ...more],
+    faults: '',
+  });
+  test.each([
+    ['a fault there is tried again', ['write guest[2]'], 0, 1],
+    ['write(2) to it takes nothing away', ['file_write file1[2]', 'read guest[2]'], 0, 1],
+    ['after a fault it is as the others', ['write guest[2]', 'munmap other', 'write guest[2]'], 0, 0],
+    ['nor is it after writeback', ['fsync file1', 'read guest[2]'], 1, 0],
+  ])('%s', (_, more, minorFaults, majorFaults) => {
+    expect(endOf(row(...more), '6.1.0', 'linux-6.1').ends.at(-1)).toMatchObject({ minorFaults, majorFaults });
+  });
+
+  test('a fault beside it does not map it, too', () => {
+    const last = ['write guest[3]', 'madvise guest[3] pageout', 'madvise guest dontneed', 'read guest[0]'];
+    expect(presentPages(endOf({ ...row(), steps: ['read guest', ...last] }, '6.1.0', 'linux-6.1'))).toBe('0..2');
+  });
+
+  test('with the lock of the VMA the first try does not count', () => {
+    const end = endOf(row('write guest[2]'), '6.18.44', 'linux-6.18').ends.at(-1);
+    expect(end).toMatchObject({ minorFaults: 1, majorFaults: 0 });
+  });
+});
+
 describe('what cannot be told of faults', () => {
   const base = endOf(rows[0]!, '6.18.44', 'linux-6.18');
   const charged = (

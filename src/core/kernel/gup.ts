@@ -163,6 +163,15 @@ export function can_follow_write_pte(k: Kernel, pte: Pte, flags: number): boolea
 }
 
 /**
+ * include/linux/mm.h:gup_can_follow_protnone(). Faithful; follow_page() looks into hidden entries, get_user_pages() asks
+ * by FOLL_NUMA.
+ * Enters with the lock of the entry held; returns with it held.
+ */
+export function gup_can_follow_protnone(_k: Kernel): boolean {
+  return true;
+}
+
+/**
  * mm/gup.c:follow_page_pte(). Faithful.
  * Enters with mmap_sem held; returns with it held. Takes the ptl.
  */

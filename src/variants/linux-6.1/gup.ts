@@ -85,4 +85,7 @@ export const gup: VariantKernel = {
     yield* k.get_page(page);
     return page;
   },
+
+  /** Whoever wants a page without FOLL_FORCE does not get one that is hidden: neither KSM nor move_pages(2). */
+  gup_can_follow_protnone: () => false,
 };

@@ -215,4 +215,6 @@ export const memory: VariantKernel = {
     }
     return ret & VM_FAULT_OOM ? -ENOMEM : 0;
   },
+
+  gup_can_follow_protnone: () => true,
 };

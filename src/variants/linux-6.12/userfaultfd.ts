@@ -1,6 +1,5 @@
 /** userfaultfd: ranges over several mappings; un-protecting may give RW back. */
 import {
-  entry as e,
   flags,
   type Kernel,
   type KRun,
@@ -18,7 +17,7 @@ import { vma_wants_manual_pte_write_upgrade } from './mprotect';
 
 const { MM_CP_TRY_CHANGE_WRITABLE, MM_CP_UFFD_WP, MM_CP_UFFD_WP_RESOLVE } = mainline;
 const { UFFD_FEATURE_WP_ASYNC, UFFD_FEATURE_WP_UNPOPULATED } = mainline;
-const { EAGAIN, EEXIST, EINVAL, ENOENT, VM_UFFD_WP } = flags;
+const { EAGAIN, EINVAL, ENOENT, VM_UFFD_WP } = flags;
 
 const userfaultfd_wp = (vma: Vma): boolean => (vma.vm_flags & VM_UFFD_WP) !== 0;
 
@@ -96,24 +95,5 @@ export const userfaultfd: VariantKernel = {
       yield* k.up_write(mm.mmap_sem);
     }
     yield* k.wake_userfault(ctx, vaddr(0), 0);
-  },
-
-  /** A marker makes way. */
-  *mcopy_atomic_pte(k, pmd, vma, address, content, wp) {
-    const page = k.alloc_page(1, k.numa_node_id());
-    k.fill_page(page, content);
-    k.__SetPageUptodate(page);
-    const entry = k.mcopy_entry(vma, page, wp);
-    const pte = yield* k.pte_offset_map_lock(pmd, address);
-    if (!e.pte_none_mostly(yield* k.pte_get(pte))) {
-      yield* k.pte_unmap_unlock(pte);
-      yield* k.put_page(page);
-      return -EEXIST;
-    }
-    yield* k.page_add_new_anon_rmap(page, vma, address, false);
-    yield* k.lru_cache_add(page);
-    yield* k.set_pte_at(pte, entry);
-    yield* k.pte_unmap_unlock(pte);
-    return 0;
   },
 };
