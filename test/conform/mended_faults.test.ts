@@ -136,7 +136,9 @@ describe('what reclaim has left to writeback says where to read ahead', () => {
 
   test('a fault beside it does not map it, too', () => {
     const last = ['write guest[3]', 'madvise guest[3] pageout', 'madvise guest dontneed', 'read guest[0]'];
-    expect(presentPages(endOf({ ...row(), steps: ['read guest', ...last] }, '6.1.0', 'linux-6.1'))).toBe('0..2');
+    expect(presentPages(endOf({ ...row(), steps: ['read guest', ...last] }, '6.1.0', 'linux-6.1'))).toBe(
+      '0..2',
+    );
   });
 
   test('with the lock of the VMA the first try does not count', () => {
