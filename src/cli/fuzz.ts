@@ -14,6 +14,7 @@ import {
   type SavedFuzz,
   savedOf,
 } from '../fuzz/index';
+import { plural } from '../report/words';
 import { version } from '../version';
 import { variantOrigin } from './cells';
 import { hashOfFiles, modelHash } from './code_hash';
@@ -79,7 +80,7 @@ async function search(
     isLate: () => Date.now() > until,
     signal: interrupt.signal,
     onRun(done, found) {
-      const far = `seed ${seed}: ${done} fixtures, ${found} findings`;
+      const far = `seed ${seed}: ${plural(done, 'fixture')}, ${plural(found, 'finding')}`;
       details.say(far);
       progress.show(far);
     },

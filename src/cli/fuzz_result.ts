@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path';
 import { InputError, reasonOf } from '../compare/input';
 import type { Finding, SavedFuzz } from '../fuzz/index';
+import { plural } from '../report/words';
 import { exit } from './failure';
 import { writeOutput } from './output';
 
@@ -52,7 +53,7 @@ function sentence({ variant, invariant, saw, holdsOn, breaksOn }: Told): string 
 export function summaryOf({ seed, tried, unusable, cutShort, findings }: SavedFuzz): string {
   const found = findings.filter(({ repeats }) => repeats === null).length;
   const notes = [`${unusable} of them could not be run`, `${cutShort} searches were cut short`];
-  return `seed ${seed}: ${tried} fixtures, ${found} findings; ${notes.join(', ')}`;
+  return `seed ${seed}: ${plural(tried, 'fixture')}, ${plural(found, 'finding')}; ${notes.join(', ')}`;
 }
 
 const linesOf = ({ findings }: SavedFuzz, folder: string): string[] =>

@@ -3,6 +3,7 @@ import type { Figures, Judged, KernelAgreement } from '../conform/agree';
 import { cut, shortSides } from '../conform/brevity';
 import type { KernelRun, ObservedRun } from '../conform/observation';
 import { paint, type Screen, TIED, wrap } from './screen';
+import { plural } from './words';
 
 const MOST_BEFORE = 30;
 const MOST_DIFFERENCES = 12;
@@ -78,7 +79,7 @@ const brief = (reason: string): string => cut(reason.split('\n')[0]!);
 export function figuresText(figures: Figures, release: string): string {
   const { fixtures, agreed, explained, disagreed, cut, observations, observationsAgreed } = figures;
   const parts = [
-    `${fixtures} fixtures compared with ${release}: ${agreed} agree`,
+    `${plural(fixtures, 'fixture')} compared with ${release}: ${agreed} agree`,
     ...(explained > 0 ? [`${explained} differ for a known reason`] : []),
     `${disagreed} disagree`,
     ...(cut > 0 ? [`${cut} could not be compared to their end`] : []),

@@ -3,9 +3,9 @@ import type { InvariantClass } from '../judge/index';
 import { essence } from './essence';
 import { replayLine } from './explain';
 import { drawLanes } from './lanes';
-import { finding, plural, type Review, type VariantReview, verdictAt, type Witness } from './review';
+import { finding, type Review, type VariantReview, verdictAt, type Witness } from './review';
 import { columns, indent, wrap } from './screen';
-import { brokenOf, classes } from './words';
+import { brokenOf, classes, plural } from './words';
 
 const WIDTH = 72;
 const SCREEN = { width: WIDTH, color: false };

@@ -2,8 +2,8 @@
 import type { Comparison } from '../compare/comparison';
 import { type Mark, unmarked } from './against';
 import { costHeads, costKinds, costText } from './cost';
-import { finding, plural, type Review, verdictAt } from './review';
-import { cellWord, classes, classWords, verdictWords } from './words';
+import { finding, type Review, verdictAt } from './review';
+import { cellWord, classes, classWords, plural, verdictWords } from './words';
 
 /** No text ends a cell or a line before its time, and none starts an element. */
 export const cellText = (text: string): string =>

@@ -14,6 +14,7 @@ import type {
   ValueRun,
 } from '../conform/observation';
 import { paint, type Screen, TIED, wrap } from './screen';
+import { plural } from './words';
 
 const hex = (address: number): string => `0x${address.toString(16)}`;
 const span = (first: number, last: number): string => (first === last ? `${first}` : `${first}..${last}`);
@@ -169,7 +170,7 @@ function summaryOf({ runs, features }: KernelRun): string {
   const count = (kind: RunEnd['kind']): number => runs.filter(({ end }) => end.kind === kind).length;
   const steps = runs.reduce((sum, { observations }) => sum + observations.length, 0);
   const parts = [
-    `${runs.length} fixtures, ${steps} steps observed on ${features.release}`,
+    `${plural(runs.length, 'fixture')}, ${plural(steps, 'step')} observed on ${features.release}`,
     ...(['skipped', 'stopped', 'kernel'] as const)
       .filter((kind) => count(kind) > 0)
       .map((kind) => `${count(kind)} ${kind === 'kernel' ? 'brought the kernel down' : kind}`),

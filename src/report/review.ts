@@ -6,7 +6,7 @@ import type { Trace } from '../explore/index';
 import type { Broken, Verdict } from '../judge/index';
 import type { Mark } from './against';
 import type { Replay } from './explain';
-import { brokenOf, classesOf, classWords } from './words';
+import { brokenOf, classesOf, classWords, plural } from './words';
 
 /** A run that shows a break, told step by step. */
 export interface Witness {
@@ -68,8 +68,6 @@ export function boundText(verdict: Verdict): string {
   const runs = `${executions} run${executions === 1 ? '' : 's'}`;
   return complete ? `all orders, ${runs}` : `${runs}, stopped by ${stoppedBy ?? 'a bound'}`;
 }
-
-export const plural = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`;
 
 /** At most so many names of fixtures are said in a sentence. */
 const NAMED = 4;

@@ -70,3 +70,6 @@ export function verdictSentence(verdict: Verdict): string {
       return `not applicable: ${verdict.reason}`;
   }
 }
+
+/** A number of things, for people. */
+export const plural = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`;

@@ -206,7 +206,7 @@ test('--quiet names the fixtures that disagree, --verbose what was run', async (
   const report = [hello(), line({ k: 'job', name: 'first' }), turn(0)].join('\n');
   const env = qemu(report, '[ 3.1] Kernel panic - not syncing: x');
   const { code, stdout, stderr } = await conform(image, env, '--quiet', '--verbose');
-  expect(stdout).toMatch(/^first: disagrees\n1 fixtures compared with 6\.1\.0: .* 1 disagree.*\n$/);
+  expect(stdout).toMatch(/^first: disagrees\n1 fixture compared with 6\.1\.0: .* 1 disagree.*\n$/);
   expect(stderr).toMatch(
     /^fixture first: \d+ steps\nran first on .*\nran fixtures \(1\) on Linux 6\.1\.0 in \d+ ms\n$/,
   );
