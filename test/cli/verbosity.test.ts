@@ -63,8 +63,8 @@ describe('--verbose', () => {
     const { stderr } = await faultline([...argv, '--verbose']);
     expect(stderr.replace(/in \d+ ms/g, 'in N ms').split('\n')).toEqual([
       `variant my-idea: ${idea}, based on uffd-wp-2018`,
-      expect.stringMatching(/^seed 1: 1 fixtures, \d+ findings$/),
-      expect.stringMatching(/^seed 1: 2 fixtures, \d+ findings$/),
+      expect.stringMatching(/^seed 1: 1 fixture, \d+ findings?$/),
+      expect.stringMatching(/^seed 1: 2 fixtures, \d+ findings?$/),
       'tried fixtures (2) in N ms',
       '',
     ]);
