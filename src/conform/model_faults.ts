@@ -23,7 +23,7 @@ import { reclaimLayer } from './model_reclaim';
 import type { Slot } from './model_slot';
 import type { Outcome, StepEnd } from './observation';
 
-const { FAULT_FLAG_TRIED, FAULT_FLAG_USER } = flags;
+const { FAULT_FLAG_ALLOW_RETRY, FAULT_FLAG_TRIED, FAULT_FLAG_USER } = flags;
 const { VM_FAULT_ERROR, VM_FAULT_MAJOR, VM_FAULT_RETRY } = flags;
 
 export interface Faults {
@@ -105,8 +105,9 @@ function account(faults: Faults, fault_flags: number, ret: number, hasVmaLocks: 
   }
   if (ret & VM_FAULT_ERROR) return;
   if (wasTried) faults.waited++;
-  // Reading ahead is not under the lock, so that the fault is tried again.
-  const isRetried = (wasTried && faults.isTried) || (faults.readAhead && !isFirst);
+  // Reading ahead is not under the lock if that can be helped, and then the fault is tried again.
+  const reads = faults.readAhead && !isFirst && (fault_flags & FAULT_FLAG_ALLOW_RETRY) !== 0;
+  const isRetried = reads || (wasTried && faults.isTried);
   if (isRetried || (ret & VM_FAULT_MAJOR && !faults.readSwap)) {
     faults.major++;
     return;

@@ -127,6 +127,7 @@ describe('what reclaim has left to writeback says where to read ahead', () => {
   });
   test.each([
     ['a fault there is tried again', ['write guest[2]'], 0, 1],
+    ['one that must not be is charged for as others', ['poke guest[2]'], 1, 0],
     ['write(2) to it takes nothing away', ['file_write file1[2]', 'read guest[2]'], 0, 1],
     ['after a fault it is as the others', ['write guest[2]', 'munmap other', 'write guest[2]'], 0, 0],
     ['nor is it after writeback', ['fsync file1', 'read guest[2]'], 1, 0],
