@@ -27,9 +27,10 @@ export function should_fault_around(k: Kernel, vmf: VmFault): boolean {
  */
 export function* do_fault_around(k: Kernel, vmf: VmFault): KRun<number> {
   const { vma, address, pmd } = vmf;
-  const first = Math.max(address - (address % FAULT_AROUND_BYTES), vma.vm_start);
-  const tableEnd = first - (first % k.m.HPAGE_PMD_SIZE) + k.m.HPAGE_PMD_SIZE;
-  const end = Math.min(tableEnd, vma.vm_end, first + FAULT_AROUND_BYTES);
+  const table = address - (address % k.m.HPAGE_PMD_SIZE);
+  // The table is what may be the smaller one, where a huge page has fewer entries than 16.
+  const first = Math.max(table, address - (address % FAULT_AROUND_BYTES), vma.vm_start);
+  const end = Math.min(table + k.m.HPAGE_PMD_SIZE, vma.vm_end, first + FAULT_AROUND_BYTES);
   const held = yield* k.filemap_map_pages(vmf, vaddr(first), vaddr(end));
   // A huge page that somebody else has mapped meanwhile will do, too.
   if (held === null) return e.pmd_trans_huge(yield* k.pmd_get(pmd)) ? VM_FAULT_NOPAGE : 0;
