@@ -4,6 +4,7 @@ import { fork } from './fork';
 import { gup } from './gup';
 import { huge_memory } from './huge_memory';
 import { khugepaged } from './khugepaged';
+import { ksm } from './ksm';
 import { memory } from './memory';
 import { mprotect } from './mprotect';
 import { mremap } from './mremap';
@@ -62,6 +63,7 @@ export default defineVariant({
       'mm/khugepaged.c:__collapse_huge_page_swapin',
       'mm/khugepaged.c:__collapse_huge_page_isolate',
       'mm/khugepaged.c:__collapse_huge_page_copy',
+      'mm/ksm.c:remove_stable_node',
       'mm/memory.c:should_fault_around',
       'mm/memory.c:__do_fault',
       'fs/userfaultfd.c:userfaultfd_must_wait',
@@ -81,6 +83,7 @@ export default defineVariant({
       'mm/memory.c:unmap_vmas',
     ],
     commits: [
+      '9a63236f1ad8 ("mm/ksm.c: don\'t WARN if page is still mapped in remove_stable_node()")',
       'e8e17ee90eaf ("mm: drop the assumption that VM_SHARED always implies writable")',
       '8f34f1eac382 ("mm/userfaultfd: fix uffd-wp special cases for fork()")',
       'c5b5a3dd2c1f ("mm: thp: refactor NUMA fault handling")',
@@ -122,6 +125,7 @@ export default defineVariant({
     ...rmap,
     ...gup,
     ...khugepaged,
+    ...ksm,
     ...file,
     ...userfaultfd,
     ...mremap,
