@@ -11,6 +11,8 @@ export interface ModelOptions {
   readonly turns?: readonly string[];
   /** Who goes on where several can; the first of them unless told. */
   readonly choices?: Choices;
+  /** Whoever wakes somebody by a call on a userfaultfd may have to let them go first. */
+  readonly preempts?: boolean;
   /** Who looks on, and may end the run by saying no. */
   readonly witness?: {
     saw(at: number, observation: Observation): boolean;

@@ -11,6 +11,7 @@ import { below, isSince } from './model_lacks';
 import { look, type Manner } from './model_look';
 import type { ModelOptions } from './model_options';
 import { Pauses } from './model_pause';
+import { preemptLayer } from './model_preempt';
 import { Scheduler, takeCpu } from './model_schedule';
 import { isPending, newSlot, type Slot } from './model_slot';
 import { followTurns, type Stage } from './model_turns';
@@ -72,7 +73,8 @@ class ModelRun implements Stage {
     };
     this.watcher = new Watcher(workload, this.slots, this.manner.contentOf);
     const watched = [...variant.layers, this.watcher.layer(variant)];
-    const layers = [...watched, faultLayer(watched, this.slots, isSince(release, 6, 6))];
+    const counted = [...watched, faultLayer(watched, this.slots, isSince(release, 6, 6))];
+    const layers = options.preempts ? [...counted, preemptLayer(counted, this.slots)] : counted;
     this.pauses = new Pauses(workload, this.slots);
     const Kernel = buildKernel([...layers, this.pauses.layer(layers)]);
     for (const actor of workload.actors) {
@@ -86,6 +88,7 @@ class ModelRun implements Stage {
     this.scheduler = new Scheduler(
       this.slots,
       options.choices ?? null,
+      options.preempts ?? false,
       () => options.witness?.expects(this.observations.length, this.watcher.messages) ?? [],
     );
     this.m.watch = (happening) => this.watcher.watch(happening);

@@ -8,11 +8,13 @@ export class Scheduler {
 
   /**
    * @param choices always who comes first where there are none
+   * @param preempts who was woken comes before who woke them
    * @param expected addresses of the messages that should come next, where somebody knows
    */
   constructor(
     private readonly slots: readonly Slot[],
     private readonly choices: Choices | null,
+    private readonly preempts: boolean,
     private readonly expected: () => readonly number[],
   ) {}
 
@@ -32,13 +34,18 @@ export class Scheduler {
     const wokeNobody = ready.every((slot) => slot === last || this.before.includes(slot));
     this.before = ready;
     if (goesOn && wokeNobody) return last;
-    const inOrder = goesOn ? [last, ...ready.filter((slot) => slot !== last)] : ready;
+    const inOrder = goesOn ? this.withLast(last, ready) : ready;
     if (inOrder.length < 2 || !this.choices) return inOrder[0]!;
     const addresses = this.expected();
     // Who waited for one page is likely to fault at the next.
     const isDue = ({ faulted }: Slot): boolean => addresses.includes(faulted + PAGE_SIZE);
     const likely = [...inOrder.filter(isDue), ...inOrder.filter((slot) => !isDue(slot))];
     return likely[this.choices.choose(likely.length)]!;
+  }
+
+  private withLast(last: Slot, ready: readonly Slot[]): Slot[] {
+    const others = ready.filter((slot) => slot !== last);
+    return this.preempts ? [...others, last] : [last, ...others];
   }
 
   /** Of those who were woken the one that fell asleep last comes first, as wait queues have it. */

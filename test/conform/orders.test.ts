@@ -29,10 +29,10 @@ const lastContent = (run: ObservedRun): number | null =>
   run.observations.at(-1)!.memory[0]!.pages[0]!.content;
 
 /** Every run of the model. */
-function all(): ObservedRun[] {
+function all(preempts = false, of = workload(), on = { variant, features }): ObservedRun[] {
   const runs: ObservedRun[] = [];
   for (let choices: Choices | null = new Choices(); choices; choices = choices.next())
-    runs.push(runModel(workload(), variant, { features, choices }));
+    runs.push(runModel(of, on.variant, { features: on.features, choices, preempts }));
   return runs;
 }
 
@@ -55,7 +55,35 @@ test('what no order comes to disagrees, where it does', () => {
   expect(first?.differences.map(({ about, real: kernel }) => `${about}: ${kernel}`)).toEqual([
     'content: program guest [0..0] p-x?--- 1000007+0',
   ]);
-  expect(orders).toBe(all().length);
+  expect(orders).toBe(all().length + all(true).length);
+});
+
+describe('a monitor that wakes a writer of two pages before it answers for the second one', () => {
+  const served = text
+    .slice(0, text.indexOf('tasks:'))
+    .replace('4KiB', '8KiB')
+    .concat('  - a: write guest = 5\n  - b: write guest[1] = 6\ntasks:\n  monitor: [uffd_serve]\n');
+  const two = () => compile(parseFixture(served, 'woken.yaml'), { entries: 512 });
+  /** 6.1 charges for a major fault whoever has waited. */
+  const old = {
+    variant: loadVariants(['linux-6.1'])[0]!.variant,
+    features: { ...features, release: '6.1.0' },
+  };
+  const waits = (run: ObservedRun): number => {
+    const ends = run.observations.flatMap((one) => one.ends).filter(({ actor }) => actor === 'a');
+    return ends.at(-1)!.majorFaults!;
+  };
+  const runs = (preempts: boolean): ObservedRun[] => all(preempts, two(), old);
+
+  test('lets it wait for both only if it loses the CPU', () => {
+    expect(Math.max(...runs(false).map(waits))).toBe(1);
+    expect(Math.max(...runs(true).map(waits))).toBe(2);
+  });
+
+  test('and a kernel that did so agrees', () => {
+    const real = runs(true).find((run) => waits(run) === 2)!;
+    expect(compareInEveryOrder(real, two(), old.variant, old.features).first).toBeNull();
+  });
 });
 
 describe('where there are more orders than are tried', () => {
