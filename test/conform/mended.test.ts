@@ -148,6 +148,13 @@ test('a huge zero entry becomes a huge page even where the mapping wants none an
   expect(endOf(fixture('{ size: 2MiB, thp: true', null, steps)).pages).toBe('[0..511] p-x--h-');
 });
 
+test('in an armed mapping with holes MADV_COLLAPSE is EBUSY in 6.18.44, EINVAL in 6.1', () => {
+  const few = ['a: madvise guest nohugepage', 'a: write guest[1]', 'a: madvise guest hugepage'];
+  const steps = [...few, 'a: uffd_register guest', 'a: madvise guest collapse'];
+  const last = (variant: string) => endOf(fixture('{ size: 2MiB, thp: true', null, steps), variant).last;
+  expect(['linux-6.18', 'linux-6.1'].map(last)).toEqual(['ended -16', 'ended -22']);
+});
+
 test('of a huge entry the first page tells whether all of it is exclusive', () => {
   const steps = ['a: write guest', 'a: fork child', 'a: munmap guest[0]'];
   const { views } = run(fixture('{ size: 2MiB, thp: true', null, steps), 'linux-6.18');

@@ -242,7 +242,7 @@ export function* madvise_collapse(k: Kernel, vma: Vma, start: Vaddr, end: Vaddr)
     if (pmd && e.pmd_trans_huge(yield* k.pmd_get(pmd))) continue;
     const result = yield* k.scanAndCollapse(mm, now, vaddr(haddr), true);
     yield* k.down_read(mm.mmap_sem);
-    if (result !== 'succeed') error = -(canPass(result) ? EAGAIN : EINVAL);
+    if (result !== 'succeed') error = -k.madvise_collapse_errno(result);
   }
   return error;
 }
@@ -253,6 +253,10 @@ export function hasRoomForHuge(k: Kernel, vma: Vma): boolean {
   return Math.ceil(vma.vm_start / size) * size + size <= vma.vm_end;
 }
 
-/** Whether trying again may help. */
-const canPass = (result: ScanResult): boolean =>
-  result === 'page_lock' || result === 'page_lru' || result === 'del_page_lru';
+/**
+ * mm/khugepaged.c:madvise_collapse_errno(). Faithful; as in 6.1, EAGAIN where trying again may help.
+ * Enters with any locks held; returns with the same.
+ */
+export function madvise_collapse_errno(_k: Kernel, result: ScanResult): number {
+  return ['page_lock', 'page_lru', 'del_page_lru'].includes(result) ? EAGAIN : EINVAL;
+}
