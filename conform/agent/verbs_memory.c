@@ -46,9 +46,10 @@ static void verb_read(struct outcome *out, const struct op *op)
  */
 static int out_of_the_way(int fd)
 {
-	int high = fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 256);
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0)
+		return fd;
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, 256);
+	close(fd);
 	return high;
 }
 

@@ -14,18 +14,15 @@ export interface SentError {
   readonly place?: { readonly file: string; readonly line: number; readonly column: number };
 }
 
-/** Searches make much garbage that is soon dead; with more room it is collected less often. */
-const resourceLimits = { maxYoungGenerationSizeMb: 64 };
-
 /**
  * From the sources, too, where TypeScript has to be understood first.
  * @param module the file that the thread runs, without its ending
  */
 export function startThread(module: string, workerData: object): Worker {
   const file = `${module}${extname(__filename)}`;
-  if (extname(file) === '.js') return new Worker(file, { workerData, resourceLimits });
+  if (extname(file) === '.js') return new Worker(file, { workerData });
   const boot = `require('ts-node/register/transpile-only'); require(${JSON.stringify(file)});`;
-  return new Worker(boot, { eval: true, workerData, resourceLimits });
+  return new Worker(boot, { eval: true, workerData });
 }
 
 /** An error as it can be sent to another thread. */

@@ -42,14 +42,15 @@ export interface Faults {
   readAhead: boolean;
 }
 
+/** As a fault begins. */
+const untried = { isTried: false, readSwap: false, readAhead: false };
+
 export const noFaults = (): Faults => ({
   minor: 0,
   major: 0,
   ofSwap: 0,
   waited: 0,
-  isTried: false,
-  readSwap: false,
-  readAhead: false,
+  ...untried,
 });
 
 /**
@@ -61,34 +62,29 @@ export function faultLayer(
   slots: readonly Slot[],
   hasVmaLocks: boolean,
 ): Record<string, AnyFunction> {
-  const functions = Object.assign({}, mainline, ...below) as typeof mainline;
   const faultsOf = (k: Kernel): Faults | undefined => slots.find(({ task }) => task === k.task)?.faults;
-  const readsSwap = (k: Kernel): void => {
+  const note = (k: Kernel, what: 'readSwap' | 'readAhead'): void => {
     const faults = faultsOf(k);
-    if (faults) faults.readSwap = true;
+    if (faults) faults[what] = true;
   };
-  const reclaim = reclaimLayer(below, (k) => {
-    const faults = faultsOf(k);
-    if (faults) faults.readAhead = true;
-  });
+  const reclaim = reclaimLayer(below, (k) => note(k, 'readAhead'));
+  const functions = Object.assign({}, mainline, ...below, reclaim) as typeof mainline;
   return {
     ...reclaim,
     *handle_mm_fault(k: Kernel, ...[vma, address, fault_flags]: FaultArguments): KRun<number> {
       const faults = must(faultsOf(k), `handle_mm_fault(): no actor for ${k.task.name}`);
-      if (!(fault_flags & FAULT_FLAG_TRIED)) {
-        Object.assign(faults, { isTried: false, readSwap: false, readAhead: false });
-      }
+      if (!(fault_flags & FAULT_FLAG_TRIED)) Object.assign(faults, untried);
       const ret = yield* functions.handle_mm_fault(k, vma, address, fault_flags);
       account(faults, fault_flags, ret, hasVmaLocks);
       return ret;
     },
     *swapin_readahead(k: Kernel, entry: Pte): KRun<Pfn> {
-      readsSwap(k);
+      note(k, 'readSwap');
       return yield* functions.swapin_readahead(k, entry);
     },
     *add_to_page_cache_lru(k: Kernel, file: File, index: number): KRun<Pfn> {
-      if (file.kind === 'shmem' && file.disk.has(index)) readsSwap(k);
-      return (yield* reclaim.add_to_page_cache_lru!(k, file, index)) as Pfn;
+      if (file.kind === 'shmem' && file.disk.has(index)) note(k, 'readSwap');
+      return yield* functions.add_to_page_cache_lru(k, file, index);
     },
   } as Record<string, AnyFunction>;
 }

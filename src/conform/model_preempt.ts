@@ -7,7 +7,7 @@ import {
   sleeperObject,
   type VariantKernel,
 } from '../core/index';
-import { isPending, type Slot } from './model_slot';
+import { canGoOn, isPending, type Slot } from './model_slot';
 
 const calls = ['userfaultfd_writeprotect', 'userfaultfd_copy', 'userfaultfd_zeropage', 'userfaultfd_wake'];
 
@@ -17,13 +17,11 @@ export function preemptLayer(
   slots: readonly Slot[],
 ): Record<string, AnyFunction> {
   const functions = Object.assign({}, mainline, ...below) as Record<string, AnyFunction>;
-  const asleep = (): Slot[] => slots.filter((slot) => isPending(slot) && slot.waiting?.ready?.() === false);
   const preempted = (name: string): AnyFunction =>
     function* (k: Kernel, ...args: unknown[]): KRun<unknown> {
-      const before = asleep();
+      const sleepers = slots.filter((slot) => isPending(slot) && !canGoOn(slot));
       const result = yield* functions[name]!(k, ...args) as KRun<unknown>;
-      const after = asleep();
-      if (before.some((slot) => !after.includes(slot))) yield* offerCpu(k);
+      if (sleepers.some(canGoOn)) yield* offerCpu(k);
       return result;
     };
   return Object.fromEntries(calls.map((name) => [name, preempted(name)]));

@@ -1,7 +1,7 @@
 /** Who goes on in the model's run, where more than one can. */
 import { PAGE_SIZE } from '../core/index';
 import type { Choices } from './choices';
-import { isPending, type Slot } from './model_slot';
+import { canGoOn, type Slot } from './model_slot';
 
 export class Scheduler {
   private before: readonly Slot[] = [];
@@ -50,8 +50,7 @@ export class Scheduler {
 
   /** Of those who were woken the one that fell asleep last comes first, as wait queues have it. */
   private ready(): Slot[] {
-    const ready = this.slots.filter((slot) => isPending(slot) && (slot.waiting?.ready?.() ?? true));
-    return ready.sort((a, b) => b.asleepSince - a.asleepSince);
+    return this.slots.filter(canGoOn).sort((a, b) => b.asleepSince - a.asleepSince);
   }
 }
 

@@ -50,6 +50,9 @@ export const newSlot = (actor: Actor, task: Task, k: Kernel): Slot => ({
 
 export const isPending = (slot: Slot): boolean => slot.program !== null;
 
+/** It has something to do and does not sleep. */
+export const canGoOn = (slot: Slot): boolean => isPending(slot) && (slot.waiting?.ready?.() ?? true);
+
 /** Values that go up evenly over pages that follow each other are one run, as conform/agent/actor.c has it. */
 export function addValue(runs: ValueRun[], index: number, value: number): void {
   const run = runs.at(-1);

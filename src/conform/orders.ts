@@ -33,14 +33,14 @@ export function compareInEveryOrder(
 ): Ordered {
   const tried = (preempts: boolean): Tried =>
     tryOrders(real, workload, variant, { features, preempts }, bounds);
-  const first = tried(false);
-  if (first.best.first === null) return { ...first.best, orders: first.orders };
+  const plain = tried(false);
+  if (plain.best.first === null) return { ...plain.best, orders: plain.orders };
   // Most kernels' runs need no preemption, and there are many more orders with it.
-  const second = tried(true);
-  const best =
-    second.best.first === null || second.best.agreed > first.best.agreed ? second.best : first.best;
-  const orders = first.orders + second.orders;
-  const isOpen = best.first !== null && (first.isOpen || second.isOpen);
+  const preempted = tried(true);
+  const isBetter = preempted.best.first === null || preempted.best.agreed > plain.best.agreed;
+  const { best } = isBetter ? preempted : plain;
+  const orders = plain.orders + preempted.orders;
+  const isOpen = best.first !== null && (plain.isOpen || preempted.isOpen);
   return isOpen ? { ...undecided(best), orders } : { ...best, orders };
 }
 

@@ -65,7 +65,7 @@ export const verdictAt = ({ cells }: Comparison, fixture: string, variant: strin
 export function boundText(verdict: Verdict): string {
   if (!('explored' in verdict)) return '';
   const { executions, complete, stoppedBy } = verdict.explored;
-  const runs = `${executions} run${executions === 1 ? '' : 's'}`;
+  const runs = plural(executions, 'run');
   return complete ? `all orders, ${runs}` : `${runs}, stopped by ${stoppedBy ?? 'a bound'}`;
 }
 

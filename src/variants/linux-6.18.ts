@@ -183,6 +183,7 @@ export default defineVariant({
     /** Empty entries of an armed mapping are a reason that may pass; 6.18.44 was seen to say so. */
     madvise_collapse_errno: (k, result) =>
       result === 'exceed_none_pte' ? EBUSY : mainline.madvise_collapse_errno(k, result),
+
     /** Nothing need be writable. */
     scanVerdict(k, { forced, unmapped, referenced }) {
       const wanted = unmapped > 0 ? k.m.HPAGE_PMD_NR / 2 : 1;

@@ -18,9 +18,8 @@ function* migrate(act: Act): KRun<number> {
   for (const va of pagesOf(act)) {
     const slot = mmu.leafOf(k, va);
     const leaf = slot === null ? entry.NONE : yield* k.pte_get(slot);
-    if (!entry.pte_present(leaf)) continue;
     // Who asks for it by move_pages(2) asks follow_page().
-    if (entry.pte_protnone(leaf) && !k.gup_can_follow_protnone()) continue;
+    if (!entry.pte_present(leaf) || !k.gup_can_follow_protnone(leaf)) continue;
     const page = k.m.compound_head(entry.pte_pfn(leaf));
     if (seen.has(page) || k.is_zero_pfn(page) || k.is_huge_zero_page(page)) continue;
     yield* k.migrate_page(page, k.m.pages.nid[page]!);

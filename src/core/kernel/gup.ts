@@ -163,11 +163,11 @@ export function can_follow_write_pte(k: Kernel, pte: Pte, flags: number): boolea
 }
 
 /**
- * include/linux/mm.h:gup_can_follow_protnone(). Faithful; follow_page() looks into hidden entries, get_user_pages() asks
- * by FOLL_NUMA.
+ * include/linux/mm.h:gup_can_follow_protnone(), whether follow_page() looks into an entry. Faithful; also into those
+ * that hide their page, get_user_pages() asks by FOLL_NUMA.
  * Enters with the lock of the entry held; returns with it held.
  */
-export function gup_can_follow_protnone(_k: Kernel): boolean {
+export function gup_can_follow_protnone(_k: Kernel, _entry: Pte): boolean {
   return true;
 }
 

@@ -94,7 +94,7 @@ export function* anonPageAt(k: Kernel, vma: Vma, va: Vaddr, wait: boolean): KRun
     } else if (isTable && e.pte_present(entry)) {
       page = k.vm_normal_page(vma, va, entry);
     }
-    if (e.pte_protnone(entry) && !k.gup_can_follow_protnone()) page = null;
+    if (!k.gup_can_follow_protnone(entry)) page = null;
     if (page !== null && !k.is_huge_zero_page(k.m.compound_head(page)) && k.PageAnon(page)) {
       yield* k.get_page(page);
       yield* k.spin_unlock(lock);

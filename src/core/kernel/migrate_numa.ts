@@ -172,7 +172,7 @@ export function* pageToMove(k: Kernel, vma: Vma, addr: Vaddr): KRun<Pfn | null> 
   let page: Pfn | null = null;
   if (isTable) page = e.pte_present(entry) ? k.vm_normal_page(vma, addr, entry) : null;
   else if (e.pmd_trans_huge(entry) && !k.is_huge_zero_page(e.pmd_pfn(entry))) page = e.pmd_pfn(entry);
-  if (e.pte_protnone(entry) && !k.gup_can_follow_protnone()) page = null;
+  if (!k.gup_can_follow_protnone(entry)) page = null;
   if (page !== null) yield* k.get_page(page);
   yield* k.spin_unlock(lock);
   return page;

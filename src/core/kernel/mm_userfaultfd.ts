@@ -113,7 +113,7 @@ export function* mcopy_atomic_pte(
   k.__SetPageUptodate(page);
   const entry = k.mcopy_entry(vma, page, wp);
   const pte = yield* k.pte_offset_map_lock(pmd, address);
-  if (!e.pte_none(yield* k.pte_get(pte))) {
+  if (!k.mcopy_takes_place_of(yield* k.pte_get(pte))) {
     yield* k.pte_unmap_unlock(pte);
     yield* k.put_page(page);
     return -EEXIST;
@@ -123,6 +123,14 @@ export function* mcopy_atomic_pte(
   yield* k.set_pte_at(pte, entry);
   yield* k.pte_unmap_unlock(pte);
   return 0;
+}
+
+/**
+ * mm/userfaultfd.c:mcopy_atomic_pte(), whether the page may be mapped in place of an entry. Faithful.
+ * Enters with the ptl held; returns with it held.
+ */
+export function mcopy_takes_place_of(_k: Kernel, pte: Pte): boolean {
+  return e.pte_none(pte);
 }
 
 /**

@@ -87,5 +87,5 @@ export const gup: VariantKernel = {
   },
 
   /** Whoever wants a page without FOLL_FORCE does not get one that is hidden: neither KSM nor move_pages(2). */
-  gup_can_follow_protnone: () => false,
+  gup_can_follow_protnone: (_k, entry) => !e.pte_protnone(entry),
 };

@@ -13,7 +13,7 @@ import {
 } from '../../core';
 
 const { MM_CP_UFFD_WP, MM_CP_UFFD_WP_RESOLVE } = mainline;
-const { EAGAIN, EEXIST, ENOENT, VM_FAULT_MAJOR, VM_SHARED, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } = flags;
+const { EAGAIN, ENOENT, VM_FAULT_MAJOR, VM_SHARED, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } = flags;
 
 const userfaultfd_wp = (vma: Vma): boolean => (vma.vm_flags & VM_UFFD_WP) !== 0;
 
@@ -123,21 +123,5 @@ export const userfaultfd: VariantKernel = {
   },
 
   /** A marker makes way. */
-  *mcopy_atomic_pte(k, pmd, vma, address, content, wp) {
-    const page = k.alloc_page(1, k.numa_node_id());
-    k.fill_page(page, content);
-    k.__SetPageUptodate(page);
-    const entry = k.mcopy_entry(vma, page, wp);
-    const pte = yield* k.pte_offset_map_lock(pmd, address);
-    if (!e.pte_none_mostly(yield* k.pte_get(pte))) {
-      yield* k.pte_unmap_unlock(pte);
-      yield* k.put_page(page);
-      return -EEXIST;
-    }
-    yield* k.page_add_new_anon_rmap(page, vma, address, false);
-    yield* k.lru_cache_add(page);
-    yield* k.set_pte_at(pte, entry);
-    yield* k.pte_unmap_unlock(pte);
-    return 0;
-  },
+  mcopy_takes_place_of: (_k, pte) => e.pte_none_mostly(pte),
 };

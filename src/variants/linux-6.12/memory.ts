@@ -216,5 +216,5 @@ export const memory: VariantKernel = {
     return ret & VM_FAULT_OOM ? -ENOMEM : 0;
   },
 
-  gup_can_follow_protnone: () => true,
+  gup_can_follow_protnone: mainline.gup_can_follow_protnone,
 };
