@@ -3,7 +3,7 @@ import { buildKernel, natively } from '../core/index';
 import {
   type Change,
   type EntryState,
-  prepare,
+  prepareTold,
   showToken,
   type Trace,
   type TraceLine,
@@ -121,8 +121,8 @@ function follow(
   return blaming(variant.meta.id, () =>
     // The stack tells who asked for a step.
     natively(() => {
-      const start = prepare(workload, Kernel, observer);
-      const { trace, execution } = traceRun(start, variant.meta.id, schedule, foundIn);
+      const start = prepareTold(workload, Kernel, observer, foundIn);
+      const { trace, execution } = traceRun(start, variant.meta.id, schedule);
       return { trace, steps: stepsOf(trace.lines), stacks, checksum: execution.checksum, own };
     }),
   );
@@ -209,9 +209,13 @@ function firstEntry(a: Trace, b: Trace): Divergence['entry'] {
 }
 
 /** The entries at the end, and what went wrong on the way. */
-function endOf({ after, lines, actors }: Trace): string[] {
+function endOf({ after, lines, actors, finish }: Trace): string[] {
   const entry = ({ where, entry: value }: EntryState): string => `${where}  ${value}`;
-  const bad = lines.filter(({ kind }) => ['signal', 'bug', 'log', 'broken'].includes(kind));
-  const told = bad.map((line) => `${actors[line.actor]}: ${line.kind === 'log' ? '' : '*** '}${line.text}`);
-  return [...after.map(entry), ...new Set(told)];
+  const told = [
+    ...lines.map((line) => ({ ...line, by: actors[line.actor]! })),
+    ...finish.flatMap((step) => step.told.map((line) => ({ ...line, by: step.actor || step.text }))),
+  ];
+  const bad = told.filter(({ kind }) => ['signal', 'bug', 'log', 'broken'].includes(kind));
+  const texts = bad.map(({ by, kind, text }) => `${by}: ${kind === 'log' ? '' : '*** '}${text}`);
+  return [...after.map(entry), ...new Set(texts)];
 }

@@ -79,7 +79,10 @@ function divergencePart(one: Divergence, { a, b }: Difference, screen: Screen): 
   const color = paint(screen);
   const title = color.bold(`where they part: ${one.fixture}, schedule ${one.token}`);
   if (one.at === null) {
-    return [title, ...block(`Both take the same ${one.steps.a} steps, to the same end.`, 2, screen)];
+    const same = `Both take the same ${one.steps.a} steps`;
+    return one.end.a.join('\n') === one.end.b.join('\n')
+      ? [title, ...block(`${same}, to the same end.`, 2, screen)]
+      : [title, ...block(`${same}; what follows differs.`, 2, screen), '', ...endDiff(one, a, b, screen)];
   }
   const last = one.last ? [`both, step ${one.at - 1}: ${one.last}`] : [];
   const forked = one.fork ? [`decided in ${one.fork.where}: ${one.fork.text}`] : [];
