@@ -208,7 +208,7 @@ function firstEntry(a: Trace, b: Trace): Divergence['entry'] {
   return { a: ofA[i] ?? null, b: ofB[i] ?? null };
 }
 
-/** The entries at the end, and what went wrong on the way. */
+/** The entries at the end, what became of them afterwards, and what went wrong on the way. */
 function endOf({ after, lines, actors, finish }: Trace): string[] {
   const entry = ({ where, entry: value }: EntryState): string => `${where}  ${value}`;
   const told = [
@@ -217,5 +217,10 @@ function endOf({ after, lines, actors, finish }: Trace): string[] {
   ];
   const bad = told.filter(({ kind }) => ['signal', 'bug', 'log', 'broken'].includes(kind));
   const texts = bad.map(({ by, kind, text }) => `${by}: ${kind === 'log' ? '' : '*** '}${text}`);
-  return [...after.map(entry), ...new Set(texts)];
+  const changes = finish.flatMap((step) =>
+    step.changes.map(
+      ({ object, before, after: is }) => `${step.actor}: ${step.text}: ${object}  ${before} -> ${is}`,
+    ),
+  );
+  return [...after.map(entry), ...changes, ...new Set(texts)];
 }

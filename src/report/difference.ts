@@ -56,7 +56,7 @@ function colored(diff: string, screen: Screen): string[] {
 function verdictsPart({ verdicts, compared, a, b }: Difference, screen: Screen): string[] {
   const title = paint(screen).bold(`verdicts that differ (${verdicts.length} of ${compared} fixtures)`);
   if (verdicts.length === 0) return [title];
-  const width = Math.max(...verdicts.map(({ fixture }) => columns(fixture)));
+  const width = Math.max(columns('fixture'), ...verdicts.map(({ fixture }) => columns(fixture)));
   const side = Math.max(12, Math.floor((screen.width - width - 4) / 2));
   const rows = verdicts.map((pair) => [pair.fixture, cell(pair, 'a', side), cell(pair, 'b', side)]);
   const heads = [
