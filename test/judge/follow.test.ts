@@ -49,6 +49,18 @@ describe('what a load may see', () => {
     expect(runs.map((run) => seenAt(run, 0, at('guest')))).toEqual([[0]]);
   });
 
+  test('is zeroes where a mapping took the place of another, although its advice met a hole', () => {
+    const body = `memory:
+  guest: { size: 8KiB, thp: true }
+start:
+  - vcpu: write guest = 1
+tasks:
+  vcpu: [mmap guest]
+  other: ["munmap guest[0]"]
+`;
+    expect(found('linux-4.19', body)).toEqual([]);
+  });
+
   test('is either where a store ran beside MADV_DONTNEED, and never what was there before', () => {
     const { at, runs } = ends(
       `${one}start:\n  - vcpu: write guest = 1\ntasks:\n  vcpu: [madvise guest dontneed]\n  other: ["write guest = 2"]`,
