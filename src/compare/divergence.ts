@@ -4,6 +4,7 @@ import {
   type Change,
   type EntryState,
   prepareTold,
+  type SoloStep,
   showToken,
   type Trace,
   type TraceLine,
@@ -46,6 +47,8 @@ export interface Divergence {
   readonly b: Parting | null;
   /** The condition at which one and the same function went two ways. */
   readonly fork: Condition | null;
+  /** What the first step of `start` that differs comes to; null where all are alike. */
+  readonly start: { readonly a: string | null; readonly b: string | null } | null;
   /** The first entry that becomes another one. */
   readonly entry: { readonly a: string | null; readonly b: string | null } | null;
   readonly end: { readonly a: readonly string[]; readonly b: readonly string[] };
@@ -86,6 +89,7 @@ export function divergenceOf(
     a: isEqual ? null : parting(ofA, ofB, at),
     b: isEqual ? null : parting(ofB, ofA, at),
     fork: isEqual ? null : forkOf(sitesA, sitesB),
+    start: firstOfStart(ofA.trace, ofB.trace),
     entry: firstEntry(ofA.trace, ofB.trace),
     end: { a: endOf(ofA.trace), b: endOf(ofB.trace) },
   };
@@ -199,6 +203,20 @@ const changesOfEntries = (trace: Trace): string[] =>
       .filter(({ object }) => /\b(pte|pmd) /.test(object))
       .map(({ object, before, after }) => `${trace.actors[actor]}: ${object}  ${before} -> ${after}`),
   );
+
+const soloText = ({ actor, text, changes, told }: SoloStep): string => {
+  const came = [
+    ...changes.map(({ object, before, after }) => `${object}  ${before} -> ${after}`),
+    ...told.map((line) => line.text),
+  ];
+  return `${actor}: ${text}: ${came.join('; ') || 'changes no entry'}`;
+};
+
+function firstOfStart(a: Trace, b: Trace): Divergence['start'] {
+  const [ofA, ofB] = [a.start.map(soloText), b.start.map(soloText)];
+  const at = ofA.findIndex((text, i) => text !== ofB[i]);
+  return at < 0 ? null : { a: ofA[at] ?? null, b: ofB[at] ?? null };
+}
 
 function firstEntry(a: Trace, b: Trace): Divergence['entry'] {
   const [ofA, ofB] = [changesOfEntries(a), changesOfEntries(b)];

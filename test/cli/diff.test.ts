@@ -111,6 +111,14 @@ shows: []
     expect(stdout).toMatch(/^\+vcpu: \*\*\* spinlock recursion: ptl taken twice$/m);
   }, 60_000);
 
+  test('names the first step before the race that differs', async () => {
+    const { stdout } = await diff('linux-6.1', 'linux-6.12', '--fixture', 'unwp-then-write-4k');
+    expect(stdout).toMatch(/^ {2}already in the steps before the race:\n {4}linux-6\.1: .*P--DAS--$/m);
+    expect(stdout).toMatch(
+      /^ {4}linux-6\.12: monitor: uffd_unprotect guest: pte guest\[0\] .*-> \d+ P-WDAS--$/m,
+    );
+  }, 60_000);
+
   test('keeps to the width, but for what is source text', async () => {
     const { stdout } = await diff('linux-5.9', 'linux-5.12', '--fixture', 'unprotect-beside-stale-writer');
     const part = stdout.slice(stdout.indexOf('verdicts that differ'), stdout.indexOf('--- end of'));
