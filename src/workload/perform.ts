@@ -211,8 +211,11 @@ export const deeds: Readonly<Record<string, Deed>> = {
       return Math.min(got, 0);
     });
   },
-  gup_write: (act) =>
-    call(act, {}, () => act.k.process_vm_rw_single_vec(targetOf(act), act.start, contentOf(act))),
+  gup_write: (act) => {
+    const mm = targetOf(act);
+    const write = (): KRun<number> => act.k.process_vm_rw_single_vec(mm, act.start, contentOf(act));
+    return call(act, {}, write, 'gup_write', mm);
+  },
   mmap,
   munmap: (act) => call(act, {}, () => act.k.vm_munmap(act.k.task.mm, act.start, lengthOf(act))),
   mremap,

@@ -195,4 +195,19 @@ describe('a program that is right is not blamed', () => {
     const start = steps.map((step) => `  - vcpu: ${step}`).join('\n');
     expect(found(base, `${two}start:\n${start}\ntasks:\n  vcpu: [read pad]`)).toEqual(but);
   });
+
+  test.each([
+    {
+      when: "a child writes to its parent's memory that the parent may not use",
+      base: 'linux-4.19',
+      body: 'start:\n  - a: fork child\n  - a: mprotect guest none\n  - child: gup_write guest\ntasks:\n  a: [fork other]\n',
+    },
+    {
+      when: 'whoever lets go of a userfaultfd last releases it after its own call',
+      base: 'linux-6.18',
+      body: 'start:\n  - a: write guest\ntasks:\n  a: [uffd_close, write guest]\n  b: [uffd_register guest]\n',
+    },
+  ])('when $when', ({ base, body }) => {
+    expect(found(base, `memory:\n  guest: { size: 4KiB }\n${body}`)).toEqual([]);
+  });
 });
