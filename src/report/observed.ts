@@ -1,6 +1,7 @@
 /** What a real kernel was observed to do, as text and as JSON. */
 import type { KernelAgreement } from '../conform/agree';
 import { cut } from '../conform/brevity';
+import { isUnasked } from '../conform/model_scan';
 import type {
   KernelRun,
   Message,
@@ -63,10 +64,11 @@ function messageText({ actor, event, flags, address, to, length, answer }: Messa
   return parts.join(' ');
 }
 
-function pagesText({ first, last, bits, content, stride }: PageRun): string {
+function pagesText({ first, last, bits, scan, content, stride }: PageRun): string {
   const value =
     content === null ? '' : ` ${valueText({ first, count: last - first + 1, value: content, stride })}`;
-  return `[${span(first, last)}] ${bits}${value.replace(/ x\d+$/, '')}`;
+  const categories = isUnasked(scan) ? '' : ` ${scan}`;
+  return `[${span(first, last)}] ${bits}${categories}${value.replace(/ x\d+$/, '')}`;
 }
 
 /** Regions that look different from before; one that is gone has no pages. */
