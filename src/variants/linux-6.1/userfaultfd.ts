@@ -54,7 +54,8 @@ export const userfaultfd: VariantKernel = {
     return vm_file?.accountsDirty ?? false;
   },
 
-  *unregister_vmas(k, mm, start, end) {
+  *unregister_vmas(k, ctx, start, end) {
+    const { mm } = ctx;
     const vmas = mm.mmap.filter((vma) => vma.vm_start < end && vma.vm_end > start);
     for (const vma of vmas) {
       if (!userfaultfd_wp(vma)) continue;
@@ -63,7 +64,7 @@ export const userfaultfd: VariantKernel = {
       const newprot = flags.vm_get_page_prot(vma.vm_flags);
       yield* k.change_protection(vma, from, to, newprot, MM_CP_UFFD_WP_RESOLVE);
     }
-    return yield* mainline.unregister_vmas(k, mm, start, end);
+    return yield* mainline.unregister_vmas(k, ctx, start, end);
   },
 
   *userfaultfd_release(k, ctx) {
@@ -110,7 +111,7 @@ export const userfaultfd: VariantKernel = {
     const vma = k.find_vma(mm, start);
     if (vma === null || start < vma.vm_start || start + len > vma.vm_end) return null;
     if (vma.vm_userfaultfd_ctx === null || !userfaultfd_wp(vma)) return null;
-    return k.vma_can_userfault(vma, vma.vm_flags) ? vma : null;
+    return k.vma_can_userfault(vma, vma.vm_flags, vma.vm_userfaultfd_ctx) ? vma : null;
   },
 
   /** Marked whether or not the mapping is writable at the moment. */

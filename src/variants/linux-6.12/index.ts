@@ -35,6 +35,7 @@ export default defineVariant({
       'mm/mprotect.c:change_pmd_range',
       'mm/mprotect.c:change_protection_range',
       'mm/huge_memory.c:change_huge_pmd',
+      'fs/userfaultfd.c:vma_can_userfault',
       'fs/userfaultfd.c:userfaultfd_register',
       'mm/userfaultfd.c:__mcopy_atomic',
       'fs/userfaultfd.c:userfaultfd_api',

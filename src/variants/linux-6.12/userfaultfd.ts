@@ -17,7 +17,7 @@ import { vma_wants_manual_pte_write_upgrade } from './mprotect';
 
 const { MM_CP_TRY_CHANGE_WRITABLE, MM_CP_UFFD_WP, MM_CP_UFFD_WP_RESOLVE } = mainline;
 const { UFFD_FEATURE_WP_ASYNC, UFFD_FEATURE_WP_UNPOPULATED } = mainline;
-const { EAGAIN, EINVAL, ENOENT, VM_UFFD_WP } = flags;
+const { EAGAIN, EINVAL, ENOENT, VM_UFFD_MISSING, VM_UFFD_WP } = flags;
 
 const userfaultfd_wp = (vma: Vma): boolean => (vma.vm_flags & VM_UFFD_WP) !== 0;
 
@@ -64,13 +64,20 @@ export const userfaultfd: VariantKernel = {
     return error;
   },
 
-  *unregister_vmas(k, mm, start, end) {
-    const vmas = mm.mmap.filter((vma) => vma.vm_start < end && vma.vm_end > start);
+  /** Memory of any kind, where nobody waits for an answer. */
+  vma_can_userfault(k, vma, vm_flags, ctx) {
+    const isWpOnly = (vm_flags & (VM_UFFD_MISSING | VM_UFFD_WP)) === VM_UFFD_WP;
+    if (isWpOnly && ctx.features & UFFD_FEATURE_WP_ASYNC) return true;
+    return k.vma_is_anonymous(vma) || vma.vm_file?.kind === 'shmem';
+  },
+
+  *unregister_vmas(k, ctx, start, end) {
+    const vmas = ctx.mm.mmap.filter((vma) => vma.vm_start < end && vma.vm_end > start);
     for (const vma of vmas.filter(userfaultfd_wp)) {
       const from = vaddr(Math.max(start, vma.vm_start));
       yield* uffd_wp_range(k, vma, from, vaddr(Math.min(end, vma.vm_end)), false);
     }
-    return yield* mainline.unregister_vmas(k, mm, start, end);
+    return yield* mainline.unregister_vmas(k, ctx, start, end);
   },
 
   *userfaultfd_release(k, ctx) {
