@@ -91,6 +91,3 @@ export function scanWords(scan: string): string {
   const names = scanCategories.filter(([letter], bit) => scan[bit] === letter).map(([, name]) => name);
   return names.length === 0 ? 'none' : names.join(' ');
 }
-
-/** Where the kernel has no such call. */
-export const isUnasked = (scan: string): boolean => /^\?*$/.test(scan);

@@ -1,7 +1,6 @@
 /** What a real kernel was observed to do, as text and as JSON. */
 import type { KernelAgreement } from '../conform/agree';
 import { cut } from '../conform/brevity';
-import { isUnasked } from '../conform/model_scan';
 import type {
   KernelRun,
   Message,
@@ -67,7 +66,7 @@ function messageText({ actor, event, flags, address, to, length, answer }: Messa
 function pagesText({ first, last, bits, scan, content, stride }: PageRun): string {
   const value =
     content === null ? '' : ` ${valueText({ first, count: last - first + 1, value: content, stride })}`;
-  const categories = isUnasked(scan) ? '' : ` ${scan}`;
+  const categories = /^\?*$/.test(scan) ? '' : ` ${scan}`;
   return `[${span(first, last)}] ${bits}${categories}${value.replace(/ x\d+$/, '')}`;
 }
 

@@ -79,6 +79,12 @@ const told = [
     steps: async,
     is: '[0..1] aw-------',
   },
+  {
+    what: 'but not together with missing pages',
+    guest: '{ size: 8KiB, file: file2, share: true }',
+    steps: ['uffd_open features=wp_async', 'uffd_register guest missing wp'],
+    is: '[0..1] ---------',
+  },
 ] as const;
 
 test.each(told)('$what', ({ guest, steps, is }) => expect(scanOf(guest, steps, features)).toBe(is));
