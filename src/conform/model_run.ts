@@ -57,7 +57,8 @@ class ModelRun implements Stage {
     variant: ResolvedVariant,
     private readonly options: ModelOptions,
   ) {
-    const { softDirty, ksmFlag, swap, release } = options.features;
+    const { features } = options;
+    const { softDirty, swap, release } = features;
     const workload = { ...given, config: { ...given.config, softDirty } };
     this.workload = workload;
     this.m = emptyMachine(workload);
@@ -66,8 +67,7 @@ class ModelRun implements Stage {
     this.listed = steps;
     this.ids = ids;
     this.manner = {
-      softDirty,
-      ksmFlag,
+      features,
       countsHidden: isSince(release, 6, 6),
       contentOf: (model) => this.contents.get(model) ?? model,
     };

@@ -54,13 +54,14 @@ export const userfaultfd: VariantKernel = {
     return vm_file?.accountsDirty ?? false;
   },
 
-  *unregister_vmas(k, mm, start, end) {
+  *unregister_vmas(k, ctx, start, end) {
+    const { mm } = ctx;
     const vmas = mm.mmap.filter((vma) => vma.vm_start < end && vma.vm_end > start);
     for (const vma of vmas.filter(userfaultfd_wp)) {
       const from = vaddr(Math.max(start, vma.vm_start));
       yield* k.uffd_wp_range(vma, from, vaddr(Math.min(end, vma.vm_end)), false);
     }
-    return yield* mainline.unregister_vmas(k, mm, start, end);
+    return yield* mainline.unregister_vmas(k, ctx, start, end);
   },
 
   *userfaultfd_release(k, ctx) {
@@ -105,7 +106,7 @@ export const userfaultfd: VariantKernel = {
     const vma = k.find_vma(mm, start);
     if (vma === null || start < vma.vm_start || start + len > vma.vm_end) return null;
     if (vma.vm_userfaultfd_ctx === null || !userfaultfd_wp(vma)) return null;
-    return k.vma_can_userfault(vma, vma.vm_flags) ? vma : null;
+    return k.vma_can_userfault(vma, vma.vm_flags, vma.vm_userfaultfd_ctx) ? vma : null;
   },
 
   /** Marked whether or not the mapping is writable at the moment. */

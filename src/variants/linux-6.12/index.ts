@@ -40,6 +40,7 @@ export default defineVariant({
       'fs/userfaultfd.c:userfaultfd_api',
       'mm/userfaultfd.c:uffd_wp_range',
       'mm/userfaultfd.c:mwriteprotect_range',
+      'fs/userfaultfd.c:vma_can_userfault',
       'mm/huge_memory.c:unfreeze_page',
       'mm/huge_memory.c:__split_huge_pmd_locked',
     ],

@@ -4,7 +4,7 @@ import { vma_wants_manual_pte_write_upgrade } from './mprotect';
 
 const { MM_CP_TRY_CHANGE_WRITABLE, MM_CP_UFFD_WP, MM_CP_UFFD_WP_RESOLVE } = mainline;
 const { UFFD_FEATURE_WP_ASYNC, UFFD_FEATURE_WP_UNPOPULATED } = mainline;
-const { EAGAIN, EINVAL, ENOENT, VM_UFFD_WP } = flags;
+const { EAGAIN, EINVAL, ENOENT, VM_UFFD_MISSING, VM_UFFD_WP } = flags;
 
 const userfaultfd_wp = (vma: Vma): boolean => (vma.vm_flags & VM_UFFD_WP) !== 0;
 
@@ -48,5 +48,12 @@ export const userfaultfd: VariantKernel = {
     }
     yield* k.up_read(mm.mmap_sem);
     return error;
+  },
+
+  /** Memory of any kind, where nobody waits for an answer. */
+  vma_can_userfault(k, vma, vm_flags, ctx) {
+    const isWpOnly = (vm_flags & (VM_UFFD_MISSING | VM_UFFD_WP)) === VM_UFFD_WP;
+    if (isWpOnly && ctx.features & UFFD_FEATURE_WP_ASYNC) return true;
+    return k.vma_is_anonymous(vma) || vma.vm_file?.kind === 'shmem';
   },
 };
