@@ -245,7 +245,7 @@ u64 do_load(u64 address);
 deed work_verb(const char *name);
 long map_region(struct outcome *out, const struct region *region);
 deed uffd_verb(const char *name);
-void forget_uffds(void);
+int own_uffds(int fds[MAX_UFFDS]);
 
 /* scan.c */
 enum { SCAN_LETTERS = 9 };

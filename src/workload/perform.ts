@@ -20,7 +20,7 @@ import { type Act, actOf, call, contentOf, lengthOf, pagesOf, protectionBits, re
 import type { UserStep } from './fixture';
 import { uffdDeeds } from './perform_uffd';
 import { workDeeds } from './perform_work';
-import { closeAll } from './uffd_descriptors';
+import { closeAll, copyAll, fput } from './uffd_descriptors';
 import type { Region, Workload } from './workload';
 
 /** What a verb does. A number is the result of the system call, negative for an error. */
@@ -131,7 +131,9 @@ function* fork(act: Act): KRun<number> {
   );
   const args: Record<string, number> = {};
   return yield* call(act, args, function* () {
+    const copies = yield* copyAll(act);
     const mm = yield* k.copy_process(name);
+    for (const ctx of copies) yield* fput(act, ctx);
     args.child = mm.id;
     yield* k.step('child runs', childObject(child.id), true, () => {
       child.mm = mm;

@@ -63,6 +63,14 @@ function* release({ k }: Act, ctx: UserfaultfdCtx): KRun<void> {
   k.task.inKernel = was;
 }
 
+/** What a fork copies and the child closes before anything else. Until then the copies keep files open. */
+export const copyAll = (act: Act): KRun<readonly UserfaultfdCtx[]> =>
+  onDescriptors(act, true, () => {
+    const own = act.k.m.user.descriptors.filter(({ mm }) => mm === act.k.task.mm);
+    if (changesDescriptors(act.workload)) for (const { ctx } of own) ctx.f_count++;
+    return own.map(({ ctx }) => ctx);
+  });
+
 /** Gives a new file a descriptor and a name. */
 export const nameNew = (act: Act, name: string, ctx: UserfaultfdCtx): KRun<void> =>
   onDescriptors(act, true, () => {
