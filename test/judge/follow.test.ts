@@ -207,6 +207,21 @@ describe('a program that is right is not blamed', () => {
       base: 'linux-6.18',
       body: 'start:\n  - a: write guest\ntasks:\n  a: [uffd_close, write guest]\n  b: [uffd_register guest]\n',
     },
+    {
+      when: 'one thread moves something to where another one stores',
+      base: 'linux-4.19',
+      body: '  other: { size: 4KiB }\ntasks:\n  a: [write guest]\n  b: [mremap other to guest]\n',
+    },
+    {
+      when: 'the mapping under a store goes because something moves there',
+      base: 'linux-4.19',
+      body: '  other: { size: 4KiB }\nstart:\n  - a: sys_read guest\ntasks:\n  a: [write guest]\n  b: [mremap other to guest]\n',
+    },
+    {
+      when: 'the first of two mappings has moved before the move of the second fails',
+      base: 'linux-6.18',
+      body: '  heap: { size: 8KiB }\n  pair: { size: 8KiB }\nstart:\n  - a: uffd_register pair\n  - a: write heap[0]\n  - a: mremap heap[1] to pair\n  - a: mremap pair[0..1] to heap\ntasks:\n  a: [read guest]\n',
+    },
   ])('when $when', ({ base, body }) => {
     expect(found(base, `memory:\n  guest: { size: 4KiB }\n${body}`)).toEqual([]);
   });
