@@ -5,6 +5,7 @@
 import { assert, must } from './assert';
 import type { KsmState } from './ksm_state';
 import { newKsmState } from './ksm_state';
+import { beginToLinger, type Reach } from './lingering';
 import { NOBODY } from './locks';
 import { type File, type Mm, newMm, type UserfaultfdCtx } from './mm';
 import { Numbers } from './numbers';
@@ -28,6 +29,8 @@ export interface MachineConfig {
   /** /sys/kernel/mm/transparent_hugepage/enabled. */
   thp: 'always' | 'madvise' | 'never';
   nodes: number;
+  /** Null: a CPU does nothing unasked. Otherwise, by task, the pages that its program accesses itself. */
+  hardware: readonly (readonly Reach[])[] | null;
 }
 
 export const defaultConfig: MachineConfig = {
@@ -36,6 +39,7 @@ export const defaultConfig: MachineConfig = {
   debugVm: true,
   thp: 'always',
   nodes: 1,
+  hardware: null,
 };
 
 /** struct mmu_gather batches and the rest of a CPU that is not a lock. */
@@ -92,6 +96,7 @@ export class Machine {
     const { length } = this.tasks;
     for (const numbers of [this.tableIds, this.anonVmaIds]) numbers.share(length);
     this.pages.share(length, this.config.entries);
+    if (this.config.hardware !== null) beginToLinger(this);
   }
 
   /** @param task who makes it; upper tables, which appear without a step, all count as made by the first */

@@ -15,6 +15,7 @@ import {
 } from '../core/index';
 import { type Actor, actorProgram, endOfRun, stepProgram, type Workload } from '../workload/index';
 import type { Footprint } from './footprint';
+import { type Move, movesOf } from './hardware';
 import { fresh, type Start } from './start';
 
 type Program = Iterator<Step, unknown, undefined>;
@@ -56,6 +57,8 @@ export class Execution<Notes extends object> {
   readonly machine: Machine;
   readonly notes: Notes;
   readonly running: Running[];
+  /** What hardware may do of its own accord; its positions come after those of `running`. */
+  private readonly moves: readonly Move[];
   /** Actors by position, in the order in which they took their steps. */
   readonly schedule: number[] = [];
   /** How often an actor was stopped that could have gone on. */
@@ -79,6 +82,7 @@ export class Execution<Notes extends object> {
     this.notes = notes;
     machine.beginRace();
     this.running = runningActors(start.workload).map((actor) => this.begin(actor));
+    this.moves = machine.config.hardware === null ? [] : movesOf(machine, this.running);
   }
 
   private begin(actor: Actor): Running {
@@ -96,17 +100,46 @@ export class Execution<Notes extends object> {
   private advance(running: Running): void {
     const { task, program } = running;
     running.next = advanceProgram(program, task);
+    this.machine.tlbs[task.id]!.lingering?.forgetBefore(task.done ? Infinity : task.position);
     // The CPU of a thread that is gone has no use for what it knows.
     if (task.done && this.start.workload.finally.length === 0) this.machine.tlbs[task.id]!.flushAll();
   }
 
-  /** Positions of the actors that can take a step now, in order. */
+  /** How many may step: actors and moves of hardware. */
+  get positions(): number {
+    return this.running.length + this.moves.length;
+  }
+  isHardware(position: number): boolean {
+    return position >= this.running.length;
+  }
+  /** The position with whose steps those of this one stand in a fixed order: a program's, of what its CPU does to it. */
+  ownerOf(position: number): number {
+    return this.moves[position - this.running.length]?.owner ?? position;
+  }
+  /** Whose CPU it is, and what it does there. */
+  whatSteps(position: number): { readonly actor: number; readonly label: string } {
+    const move = this.moves[position - this.running.length];
+    return move
+      ? { actor: move.cpu, label: move.label }
+      : { actor: position, label: this.running[position]!.next?.label ?? '' };
+  }
+  /** The actor that stepped last, whatever hardware has done since; -1 at the beginning. */
+  get lastActor(): number {
+    for (let i = this.schedule.length - 1; i >= 0; i--)
+      if (!this.isHardware(this.schedule[i]!)) return this.schedule[i]!;
+    return -1;
+  }
+
+  /** Positions that can take a step now, in order. Hardware alone does not go on: nobody would notice. */
   enabled(): number[] {
     const result: number[] = [];
     for (let i = 0; i < this.running.length; i++) if (this.canStep(i)) result.push(i);
+    if (result.length === 0) return result;
+    for (let i = this.running.length; i < this.positions; i++) if (this.canStep(i)) result.push(i);
     return result;
   }
   canStep(position: number): boolean {
+    if (this.isHardware(position)) return this.moves[position - this.running.length]?.canAct() ?? false;
     const next = this.running[position]?.next;
     if (next === null || next === undefined || this.spinning.includes(position)) return false;
     return next.ready === null || next.ready();
@@ -114,6 +147,7 @@ export class Execution<Notes extends object> {
 
   /** What the announced step of an actor touches; its releases are only known once it has run. */
   announced(position: number): Footprint | null {
+    if (this.isHardware(position)) return this.moves[position - this.running.length]!.footprint();
     const next = this.running[position]!.next;
     if (next === null) return null;
     const objects = next.footprint ? [...next.footprint()] : [...next.objects];
@@ -123,19 +157,23 @@ export class Execution<Notes extends object> {
 
   /** Lets an actor take its announced step and run up to the next one. */
   take(position: number): Footprint {
-    const running = this.running[position]!;
     const announced = must(this.announced(position), 'take(): the actor has ended');
-    const { released } = running.task.pending;
-    released.length = 0;
-    running.task.pending.sharedReleases = 0;
-    const last = this.schedule.at(-1);
-    if (last !== undefined && last !== position && this.canStep(last)) this.preemptions++;
+    const last = this.isHardware(position) ? -1 : this.lastActor;
+    if (last >= 0 && last !== position && this.canStep(last)) this.preemptions++;
     this.schedule.push(position);
     this.checksum = fold(fold(this.checksum, position), announced.writes);
     for (const object of announced.objects) this.checksum = fold(this.checksum, object);
     this.spinning = [];
     this.roundFrom = null;
     this.known = undefined;
+    if (this.isHardware(position)) {
+      this.moves[position - this.running.length]!.act();
+      return announced;
+    }
+    const running = this.running[position]!;
+    const { released } = running.task.pending;
+    released.length = 0;
+    running.task.pending.sharedReleases = 0;
     this.advance(running);
     this.lookForRound(running);
     if (released.length === 0) return announced;

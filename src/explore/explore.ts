@@ -45,7 +45,7 @@ class Search<Notes extends object> {
     private readonly touched: Future,
   ) {
     this.execution = this.begin();
-    this.history = new History(this.execution.running.length);
+    this.history = new History(this.execution.positions);
     this.twins = twinsOf(start, this.execution);
   }
 
@@ -99,14 +99,15 @@ class Search<Notes extends object> {
       const actor = choice.taken;
       // The last choice is new even where it is there already: backtrack() has made it.
       const isNew = depth === path.length - 1;
-      if (isNew) this.wantRaces(actor, execution.announced(actor));
+      const owner = execution.ownerOf(actor);
+      if (isNew) this.wantRaces(owner, execution.announced(actor));
       const step = execution.take(actor);
       if (isNew) {
-        this.wantRaces(actor, releasesOf(step));
+        this.wantRaces(owner, releasesOf(step));
         choice.tried.set(actor, step);
-        addStep(choice.future, actor, step);
+        addStep(choice.future, owner, step);
       }
-      this.history.add(actor, step);
+      this.history.add(owner, step);
     }
   }
 
@@ -114,10 +115,10 @@ class Search<Notes extends object> {
   private enter(): 'on' | 'end' | 'asleep' | 'seen' {
     const { execution } = this;
     const parent = this.path.at(-1);
-    const last = parent?.taken ?? this.prefix.at(-1) ?? -1;
+    const last = execution.ownerOf(parent?.taken ?? this.prefix.at(-1) ?? -1);
     const begun = parent
-      ? parent.begun | (1 << parent.taken)
-      : this.prefix.reduce((actors, actor) => actors | (1 << actor), 0);
+      ? parent.begun | (1 << execution.ownerOf(parent.taken))
+      : this.prefix.reduce((actors, actor) => actors | (1 << execution.ownerOf(actor)), 0);
     const able = execution.enabled();
     if (able.length === 0) {
       // Those who wait for ever have a next step, too, that could have come earlier.
@@ -126,15 +127,17 @@ class Search<Notes extends object> {
         this.wantRaces(i, step);
         if (step && parent) addStep(parent.future, i, step);
       }
+      parent?.endedBy.push(parent.taken);
       return 'end';
     }
     if (execution.roundFrom !== null) {
       this.tryAllFrom(execution.roundFrom - this.prefix.length);
       return 'seen';
     }
-    const enabled = able.filter(
-      (actor) => standIn(this.twins, (i) => (begun >> i) % 2 === 1, actor) === actor,
-    );
+    const enabled = able.filter((position) => {
+      const actor = execution.ownerOf(position);
+      return standIn(this.twins, (i) => (begun >> i) % 2 === 1, actor) === actor;
+    });
     const asleep = this.sleepers();
     const state = able.length > 1 && mayMeet(this.path) ? execution.state() : null;
     if (state !== null && this.comesBack(state, asleep)) return 'seen';
@@ -147,13 +150,15 @@ class Search<Notes extends object> {
     this.path.push({
       enabled,
       begun,
-      wanted: [taken],
+      // Nothing tells beforehand that hardware might act here, so what it does is tried wherever it can be.
+      wanted: [taken, ...awake.filter((actor) => actor !== taken && execution.isHardware(actor))],
       tried: new Map(),
       asleep,
       future,
       state,
       checkpoint,
       isInRound: false,
+      endedBy: [],
       taken,
     });
     this.result.states++;
@@ -178,7 +183,9 @@ class Search<Notes extends object> {
     if (!parent) return asleep;
     const step = parent.tried.get(parent.taken)!;
     const explored = parent.isInRound ? parent.asleep : [...parent.asleep, ...parent.tried];
+    const isHardware = this.execution.isHardware(parent.taken);
     for (const [actor, footprint] of explored) {
+      if (isHardware && parent.endedBy.includes(actor)) continue;
       if (actor !== parent.taken && independent(footprint, step)) asleep.set(actor, footprint);
     }
     return asleep;
@@ -208,6 +215,8 @@ class Search<Notes extends object> {
       // Of one who sleeps, only what begins with his own next step was tried elsewhere.
       const isGuess = isLater && initials.every((i) => choice.asleep.has(i));
       if (!isGuess && initials.some((i) => choice.wanted.includes(i))) continue;
+      // What hardware cannot do there yet becomes possible by a step that has a race of its own.
+      if (initials.every((i) => this.execution.isHardware(i) && !choice.enabled.includes(i))) continue;
       const possible = isGuess ? [] : initials.filter((i) => choice.enabled.includes(i));
       const add =
         possible.length > 0

@@ -54,7 +54,7 @@ export function traceRun<Notes extends object>(
       if (i < schedule.length) diverged = true;
       const enabled = execution.enabled();
       if (enabled.length === 0) break;
-      const last = execution.schedule.at(-1) ?? -1;
+      const last = execution.lastActor;
       position = enabled.includes(last) ? last : enabled[0]!;
     }
     writer.step(execution, position);

@@ -142,7 +142,13 @@ class Composer {
     const threads = plan.monitor === 'none' ? THREADS : [...THREADS, 'monitor'];
     const processes = [{ name: FIRST, actors: threads }];
     if (plan.twoProcesses) processes.push({ name: SECOND, actors: ['d'] });
-    const machine = { softdirty: plan.softdirty, nodes: plan.nodes, entries: null, thp: plan.thp };
+    const machine = {
+      softdirty: plan.softdirty,
+      nodes: plan.nodes,
+      entries: null,
+      thp: plan.thp,
+      hardware: false,
+    };
     return { machine, files: this.files, processes, memory: this.memory, start, tasks, finally: last };
   }
 

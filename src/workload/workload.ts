@@ -12,6 +12,7 @@ import {
   type UserStep,
 } from './fixture';
 import { layOut } from './layout';
+import { reachOf } from './reach';
 import { bordersOf, entriesToTellApart, isHuge, type Scaling, scalingOf } from './scale';
 
 export interface Actor {
@@ -65,18 +66,22 @@ export function compile(fixture: Fixture, options: CompileOptions = {}): Workloa
   const scaled = (items: readonly Item[]): Item[] => items.map((item) => scaledItem(item, scalings));
   const placed = (steps: Fixture['start']): ActorStep[] =>
     steps.map(({ actor, step }) => ({ actor, step: scaledItem(step, scalings) }));
+  const actors = actorsOf(fixture);
+  const regions = new Map(
+    fixture.memory.map((spec) => [
+      spec.name,
+      { name: spec.name, start: starts.get(spec.name)!, pages: scalings.get(spec.name)!.pages, spec },
+    ]),
+  );
+  const tasks = new Map([...fixture.tasks].map(([actor, items]) => [actor, scaled(items)]));
+  const hardware = fixture.machine.hardware ? reachOf(actors, tasks, regions) : null;
   const workload: Workload = {
     fixture,
-    config: { ...defaultConfig, entries, softDirty: softdirty, nodes, thp },
-    actors: actorsOf(fixture),
-    regions: new Map(
-      fixture.memory.map((spec) => [
-        spec.name,
-        { name: spec.name, start: starts.get(spec.name)!, pages: scalings.get(spec.name)!.pages, spec },
-      ]),
-    ),
+    config: { ...defaultConfig, entries, softDirty: softdirty, nodes, thp, hardware },
+    actors,
+    regions,
     start: placed(fixture.start),
-    tasks: new Map([...fixture.tasks].map(([actor, items]) => [actor, scaled(items)])),
+    tasks,
     finally: placed(fixture.finally),
     semaphores: semaphoresOf(fixture),
   };
