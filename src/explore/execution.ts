@@ -15,7 +15,7 @@ import {
 } from '../core/index';
 import { type Actor, actorProgram, endOfRun, stepProgram, type Workload } from '../workload/index';
 import type { Footprint } from './footprint';
-import { type Move, movesOf } from './hardware';
+import { type Move, movesOf, noMoves } from './hardware';
 import { fresh, type Start } from './start';
 
 type Program = Iterator<Step, unknown, undefined>;
@@ -59,6 +59,8 @@ export class Execution<Notes extends object> {
   readonly running: Running[];
   /** What hardware may do of its own accord; its positions come after those of `running`. */
   private readonly moves: readonly Move[];
+  /** Of these, how many there is no room for. */
+  readonly movesLeftOut: number;
   /** Actors by position, in the order in which they took their steps. */
   readonly schedule: number[] = [];
   /** How often an actor was stopped that could have gone on. */
@@ -82,7 +84,9 @@ export class Execution<Notes extends object> {
     this.notes = notes;
     machine.beginRace();
     this.running = runningActors(start.workload).map((actor) => this.begin(actor));
-    this.moves = machine.config.hardware === null ? [] : movesOf(machine, this.running);
+    const hardware = machine.config.hardware === null ? noMoves : movesOf(machine, this.running);
+    this.moves = hardware.moves;
+    this.movesLeftOut = hardware.leftOut;
   }
 
   private begin(actor: Actor): Running {

@@ -66,8 +66,13 @@ class Search<Notes extends object> {
         result.executions++;
         onEnd(this.execution);
       }
-      if (!this.backtrack()) return result;
+      if (!this.backtrack()) return this.whole();
     }
+  }
+
+  private whole(): Explored {
+    const { movesLeftOut } = this.execution;
+    return movesLeftOut === 0 ? this.result : this.cut(`A, which is not set ahead on ${movesLeftOut} pages`);
   }
 
   /** Takes the execution to the last checkpoint of the path. @returns the number of choices before it */

@@ -45,17 +45,27 @@ export interface Move {
 /** Schedules name whose turn it is by letters. */
 const MOST_POSITIONS = 26;
 
+export interface Moves {
+  readonly moves: readonly Move[];
+  /** Pages on which A is not set ahead, because there are no letters left. */
+  readonly leftOut: number;
+}
+
+export const noMoves: Moves = { moves: [], leftOut: 0 };
+
 /** @param programs by position; read again at every move */
-export function movesOf(m: Machine, programs: readonly Driven[]): Move[] {
+export function movesOf(m: Machine, programs: readonly Driven[]): Moves {
   const moves: Move[] = [];
+  let leftOut = 0;
   for (const [position, { task }] of programs.entries()) {
     if (reachOf(m, task).length > 0) moves.push(new OtherTranslation(m, programs, position));
   }
   for (const { position, va } of agedPages(m, programs)) {
     const own = programs.length + moves.length;
     if (own < MOST_POSITIONS) moves.push(new SetsAccessed(m, programs[position]!, position, own, va));
+    else leftOut++;
   }
-  return moves;
+  return { moves, leftOut };
 }
 
 const reachOf = (m: Machine, task: Task): readonly { vpn: number }[] => m.config.hardware?.[task.id] ?? [];

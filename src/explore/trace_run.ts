@@ -58,12 +58,12 @@ export function traceRun<Notes extends object>(
       position = enabled.includes(last) ? last : enabled[0]!;
     }
     writer.step(execution, position);
-    note(position);
+    note(execution.whatSteps(position).actor);
   }
   const after = entriesOf(execution.machine, start.workload);
   writer.quietly = true;
   execution.finish();
-  note(execution.schedule.at(-1) ?? writer.first());
+  note(execution.lastActor < 0 ? writer.first() : execution.lastActor);
   const { actors, lines } = writer;
   const trace = { fixture: start.workload.fixture.name, variant, actors, lines, before, after };
   return { trace, execution, diverged };
@@ -111,17 +111,16 @@ class TraceWriter {
     this.lines.push({ actor: position, depth: this.depths.get(position) ?? 0, kind, text, changes });
   }
 
-  step<Notes extends object>(execution: Execution<Notes>, position: number): void {
+  step<Notes extends object>(execution: Execution<Notes>, at: number): void {
     const { machine } = execution;
-    const running = execution.running[position]!;
-    const label = running.next?.label ?? '';
-    const objects = execution.announced(position)?.objects ?? [];
+    const { actor: position, label } = execution.whatSteps(at);
+    const objects = execution.announced(at)?.objects ?? [];
     const before = objects.map((o) => stateOf(machine, this.workload, o));
-    const at = this.lines.length;
+    const first = this.lines.length;
     const depth = this.depths.get(position) ?? 0;
     const sems = machine.mms.map(({ id }) => mmapSemObject(id)).filter((sem) => !objects.includes(sem));
     const held = new Map(sems.map((sem) => [sem, stateOf(machine, this.workload, sem)]));
-    execution.take(position);
+    execution.take(at);
     const changes = objects.flatMap((object, i) => {
       const after = stateOf(machine, this.workload, object);
       if (after === before[i]) return [];
@@ -130,7 +129,7 @@ class TraceWriter {
     const where =
       changes.length === 0 && objects[0] !== undefined ? nameOf(machine, this.workload, objects[0]) : '';
     const text = where === '' || label.includes(where) ? label : `${label} ${where}`;
-    this.lines.splice(at, 0, { actor: position, depth, kind: 'step', text, changes });
+    this.lines.splice(first, 0, { actor: position, depth, kind: 'step', text, changes });
     for (const [sem, was] of held) {
       const after = stateOf(machine, this.workload, sem);
       if (after === was) continue;

@@ -8,6 +8,7 @@ import {
   type RegionSpec,
   type UserStep,
   verbs,
+  withHardware,
 } from '../workload/index';
 import { type Draft, nowhere, placed } from './draft';
 import { type Choice, choices, type Surroundings, stepFrom } from './step_choice';
@@ -15,6 +16,8 @@ import { type Choice, choices, type Surroundings, stepFrom } from './step_choice
 export interface GenerateOptions {
   /** Verbs and groups of verbs that do not appear. */
   readonly without: ReadonlySet<string>;
+  /** CPUs act on their own. */
+  readonly hardware?: boolean;
 }
 
 interface RegionChoice {
@@ -105,6 +108,8 @@ export function drafts(options: GenerateOptions): Arbitrary<Draft> {
     tasks: fc.array(steps(1, 3), { minLength: 2, maxLength: 3 }),
     finally: steps(0, 3),
   });
+  // Without tasks beside one another hardware has nothing to do.
+  if (options.hardware) return concurrent.map((one) => withHardware(new Composer(one).draft()));
   return fc.oneof(sequential, concurrent).map((one) => new Composer(one).draft());
 }
 

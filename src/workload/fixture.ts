@@ -36,7 +36,7 @@ export interface MachineSpec {
 }
 
 /** The same fixture with hardware that acts on its own. */
-export const withHardware = (fixture: Fixture): Fixture => ({
+export const withHardware = <F extends Pick<Fixture, 'machine'>>(fixture: F): F => ({
   ...fixture,
   machine: { ...fixture.machine, hardware: true },
 });
