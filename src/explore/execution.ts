@@ -3,7 +3,6 @@ import {
   Frame,
   type Happening,
   type Kernel,
-  KernelBug,
   type Machine,
   Memento,
   mainline,
@@ -14,11 +13,10 @@ import {
   type Task,
 } from '../core/index';
 import { type Actor, actorProgram, endOfRun, stepProgram, type Workload } from '../workload/index';
+import { advanceProgram, type Program } from './advance';
 import type { Footprint } from './footprint';
-import { type Move, movesOf, noMoves } from './hardware';
+import { type Hardware, hardwareOf } from './hardware';
 import { fresh, type Start } from './start';
-
-type Program = Iterator<Step, unknown, undefined>;
 
 interface Running {
   readonly actor: Actor;
@@ -57,10 +55,8 @@ export class Execution<Notes extends object> {
   readonly machine: Machine;
   readonly notes: Notes;
   readonly running: Running[];
-  /** What hardware may do of its own accord; its positions come after those of `running`. */
-  private readonly moves: readonly Move[];
-  /** Of these, how many there is no room for. */
-  readonly movesLeftOut: number;
+  /** What it may do of its own accord; its positions come after those of `running`. */
+  readonly hardware: Hardware;
   /** Actors by position, in the order in which they took their steps. */
   readonly schedule: number[] = [];
   /** How often an actor was stopped that could have gone on. */
@@ -84,9 +80,7 @@ export class Execution<Notes extends object> {
     this.notes = notes;
     machine.beginRace();
     this.running = runningActors(start.workload).map((actor) => this.begin(actor));
-    const hardware = machine.config.hardware === null ? noMoves : movesOf(machine, this.running);
-    this.moves = hardware.moves;
-    this.movesLeftOut = hardware.leftOut;
+    this.hardware = hardwareOf(machine, this.running);
   }
 
   private begin(actor: Actor): Running {
@@ -109,29 +103,9 @@ export class Execution<Notes extends object> {
     if (task.done && this.start.workload.finally.length === 0) this.machine.tlbs[task.id]!.flushAll();
   }
 
-  /** How many may step: actors and moves of hardware. */
-  get positions(): number {
-    return this.running.length + this.moves.length;
-  }
-  isHardware(position: number): boolean {
-    return position >= this.running.length;
-  }
-  /** The position with whose steps those of this one stand in a fixed order: a program's, of what its CPU does to it. */
-  ownerOf(position: number): number {
-    return this.moves[position - this.running.length]?.owner ?? position;
-  }
-  /** Whose CPU it is, and what it does there. */
-  whatSteps(position: number): { readonly actor: number; readonly label: string } {
-    const move = this.moves[position - this.running.length];
-    return move
-      ? { actor: move.cpu, label: move.label }
-      : { actor: position, label: this.running[position]!.next?.label ?? '' };
-  }
   /** The actor that stepped last, whatever hardware has done since; -1 at the beginning. */
   get lastActor(): number {
-    for (let i = this.schedule.length - 1; i >= 0; i--)
-      if (!this.isHardware(this.schedule[i]!)) return this.schedule[i]!;
-    return -1;
+    return this.schedule.findLast((position) => !this.hardware.has(position)) ?? -1;
   }
 
   /** Positions that can take a step now, in order. Hardware alone does not go on: nobody would notice. */
@@ -139,11 +113,12 @@ export class Execution<Notes extends object> {
     const result: number[] = [];
     for (let i = 0; i < this.running.length; i++) if (this.canStep(i)) result.push(i);
     if (result.length === 0) return result;
-    for (let i = this.running.length; i < this.positions; i++) if (this.canStep(i)) result.push(i);
+    for (let i = this.running.length; i < this.hardware.end; i++) if (this.canStep(i)) result.push(i);
     return result;
   }
   canStep(position: number): boolean {
-    if (this.isHardware(position)) return this.moves[position - this.running.length]?.canAct() ?? false;
+    const move = this.hardware.at(position);
+    if (move) return move.canAct();
     const next = this.running[position]?.next;
     if (next === null || next === undefined || this.spinning.includes(position)) return false;
     return next.ready === null || next.ready();
@@ -151,7 +126,8 @@ export class Execution<Notes extends object> {
 
   /** What the announced step of an actor touches; its releases are only known once it has run. */
   announced(position: number): Footprint | null {
-    if (this.isHardware(position)) return this.moves[position - this.running.length]!.footprint();
+    const move = this.hardware.at(position);
+    if (move) return move.footprint();
     const next = this.running[position]!.next;
     if (next === null) return null;
     const objects = next.footprint ? [...next.footprint()] : [...next.objects];
@@ -162,7 +138,8 @@ export class Execution<Notes extends object> {
   /** Lets an actor take its announced step and run up to the next one. */
   take(position: number): Footprint {
     const announced = must(this.announced(position), 'take(): the actor has ended');
-    const last = this.isHardware(position) ? -1 : this.lastActor;
+    const move = this.hardware.at(position);
+    const last = move ? -1 : this.lastActor;
     if (last >= 0 && last !== position && this.canStep(last)) this.preemptions++;
     this.schedule.push(position);
     this.checksum = fold(fold(this.checksum, position), announced.writes);
@@ -170,8 +147,8 @@ export class Execution<Notes extends object> {
     this.spinning = [];
     this.roundFrom = null;
     this.known = undefined;
-    if (this.isHardware(position)) {
-      this.moves[position - this.running.length]!.act();
+    if (move) {
+      move.act();
       return announced;
     }
     const running = this.running[position]!;
@@ -321,18 +298,3 @@ export const runningActors = ({ actors, tasks }: Workload): Actor[] =>
 
 /** FNV-1a on whole numbers. */
 const fold = (hash: number, value: number): number => Math.imul(hash ^ value, 0x01000193) >>> 0;
-
-/** Resumes a program up to its next step. A kernel bug ends the task where it stands. */
-function advanceProgram(program: Program, task: Task): Step | null {
-  if (task.dead) return null;
-  try {
-    const result = program.next();
-    if (!result.done) return result.value;
-    task.done = true;
-    return null;
-  } catch (error) {
-    if (!(error instanceof KernelBug)) throw error;
-    task.dead = true;
-    return null;
-  }
-}

@@ -45,7 +45,7 @@ class Search<Notes extends object> {
     private readonly touched: Future,
   ) {
     this.execution = this.begin();
-    this.history = new History(this.execution.positions);
+    this.history = new History(this.execution.hardware.end);
     this.twins = twinsOf(start, this.execution);
   }
 
@@ -71,8 +71,8 @@ class Search<Notes extends object> {
   }
 
   private whole(): Explored {
-    const { movesLeftOut } = this.execution;
-    return movesLeftOut === 0 ? this.result : this.cut(`A, which is not set ahead on ${movesLeftOut} pages`);
+    const { leftOut } = this.execution.hardware;
+    return leftOut === 0 ? this.result : this.cut(`A, which is not set ahead on ${leftOut} pages`);
   }
 
   /** Takes the execution to the last checkpoint of the path. @returns the number of choices before it */
@@ -104,7 +104,7 @@ class Search<Notes extends object> {
       const actor = choice.taken;
       // The last choice is new even where it is there already: backtrack() has made it.
       const isNew = depth === path.length - 1;
-      const owner = execution.ownerOf(actor);
+      const owner = execution.hardware.ownerOf(actor);
       if (isNew) this.wantRaces(owner, execution.announced(actor));
       const step = execution.take(actor);
       if (isNew) {
@@ -120,10 +120,10 @@ class Search<Notes extends object> {
   private enter(): 'on' | 'end' | 'asleep' | 'seen' {
     const { execution } = this;
     const parent = this.path.at(-1);
-    const last = execution.ownerOf(parent?.taken ?? this.prefix.at(-1) ?? -1);
+    const last = execution.hardware.ownerOf(parent?.taken ?? this.prefix.at(-1) ?? -1);
     const begun = parent
-      ? parent.begun | (1 << execution.ownerOf(parent.taken))
-      : this.prefix.reduce((actors, actor) => actors | (1 << execution.ownerOf(actor)), 0);
+      ? parent.begun | (1 << execution.hardware.ownerOf(parent.taken))
+      : this.prefix.reduce((actors, actor) => actors | (1 << execution.hardware.ownerOf(actor)), 0);
     const able = execution.enabled();
     if (able.length === 0) {
       // Those who wait for ever have a next step, too, that could have come earlier.
@@ -140,7 +140,7 @@ class Search<Notes extends object> {
       return 'seen';
     }
     const enabled = able.filter((position) => {
-      const actor = execution.ownerOf(position);
+      const actor = execution.hardware.ownerOf(position);
       return standIn(this.twins, (i) => (begun >> i) % 2 === 1, actor) === actor;
     });
     const asleep = this.sleepers();
@@ -156,7 +156,7 @@ class Search<Notes extends object> {
       enabled,
       begun,
       // Nothing tells beforehand that hardware might act here, so what it does is tried wherever it can be.
-      wanted: [taken, ...awake.filter((actor) => actor !== taken && execution.isHardware(actor))],
+      wanted: [taken, ...awake.filter((actor) => actor !== taken && execution.hardware.has(actor))],
       tried: new Map(),
       asleep,
       future,
@@ -188,7 +188,7 @@ class Search<Notes extends object> {
     if (!parent) return asleep;
     const step = parent.tried.get(parent.taken)!;
     const explored = parent.isInRound ? parent.asleep : [...parent.asleep, ...parent.tried];
-    const isHardware = this.execution.isHardware(parent.taken);
+    const isHardware = this.execution.hardware.has(parent.taken);
     for (const [actor, footprint] of explored) {
       if (isHardware && parent.endedBy.includes(actor)) continue;
       if (actor !== parent.taken && independent(footprint, step)) asleep.set(actor, footprint);
@@ -221,7 +221,7 @@ class Search<Notes extends object> {
       const isGuess = isLater && initials.every((i) => choice.asleep.has(i));
       if (!isGuess && initials.some((i) => choice.wanted.includes(i))) continue;
       // What hardware cannot do there yet becomes possible by a step that has a race of its own.
-      if (initials.every((i) => this.execution.isHardware(i) && !choice.enabled.includes(i))) continue;
+      if (initials.every((i) => this.execution.hardware.has(i) && !choice.enabled.includes(i))) continue;
       const possible = isGuess ? [] : initials.filter((i) => choice.enabled.includes(i));
       const add =
         possible.length > 0

@@ -45,16 +45,34 @@ export interface Move {
 /** Schedules name whose turn it is by letters. */
 const MOST_POSITIONS = 26;
 
-export interface Moves {
-  readonly moves: readonly Move[];
-  /** Pages on which A is not set ahead, because there are no letters left. */
-  readonly leftOut: number;
+/** The moves of a run, by their positions after those of the programs. */
+export class Hardware {
+  /** @param leftOut pages on which A is not set ahead, because there are no letters left */
+  constructor(
+    private readonly programs: number,
+    private readonly moves: readonly Move[],
+    readonly leftOut: number,
+  ) {}
+
+  /** One more than the last position of all. */
+  get end(): number {
+    return this.programs + this.moves.length;
+  }
+  at(position: number): Move | undefined {
+    return this.moves[position - this.programs];
+  }
+  has(position: number): boolean {
+    return position >= this.programs;
+  }
+  /** The position with whose steps those of this one stand in a fixed order: a program's, of what its CPU does to it. */
+  ownerOf(position: number): number {
+    return this.at(position)?.owner ?? position;
+  }
 }
 
-export const noMoves: Moves = { moves: [], leftOut: 0 };
-
 /** @param programs by position; read again at every move */
-export function movesOf(m: Machine, programs: readonly Driven[]): Moves {
+export function hardwareOf(m: Machine, programs: readonly Driven[]): Hardware {
+  if (m.config.hardware === null) return new Hardware(programs.length, [], 0);
   const moves: Move[] = [];
   let leftOut = 0;
   for (const [position, { task }] of programs.entries()) {
@@ -65,7 +83,7 @@ export function movesOf(m: Machine, programs: readonly Driven[]): Moves {
     if (own < MOST_POSITIONS) moves.push(new SetsAccessed(m, programs[position]!, position, own, va));
     else leftOut++;
   }
-  return { moves, leftOut };
+  return new Hardware(programs.length, moves, leftOut);
 }
 
 const reachOf = (m: Machine, task: Task): readonly { vpn: number }[] => m.config.hardware?.[task.id] ?? [];
@@ -87,7 +105,7 @@ function agedPages(m: Machine, programs: readonly Driven[]): { position: number;
 
 /** A CPU chooses the next of the translations that it may use for the access that is announced. */
 class OtherTranslation implements Move {
-  readonly label = 'use another translation';
+  readonly label = 'the CPU chooses another translation';
   readonly owner: number;
 
   constructor(
@@ -119,7 +137,7 @@ class OtherTranslation implements Move {
 
 /** A CPU fetches the translation of a page ahead of its program, which sets A. */
 class SetsAccessed implements Move {
-  readonly label = 'walk ahead';
+  readonly label = 'the CPU walks ahead';
 
   constructor(
     private readonly m: Machine,

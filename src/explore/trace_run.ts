@@ -58,7 +58,7 @@ export function traceRun<Notes extends object>(
       position = enabled.includes(last) ? last : enabled[0]!;
     }
     writer.step(execution, position);
-    note(execution.whatSteps(position).actor);
+    note(execution.hardware.at(position)?.cpu ?? position);
   }
   const after = entriesOf(execution.machine, start.workload);
   writer.quietly = true;
@@ -113,9 +113,12 @@ class TraceWriter {
 
   step<Notes extends object>(execution: Execution<Notes>, at: number): void {
     const { machine } = execution;
-    const { actor: position, label } = execution.whatSteps(at);
+    const move = execution.hardware.at(at);
+    const position = move?.cpu ?? at;
+    const label = move?.label ?? execution.running[position]!.next?.label ?? '';
     const objects = execution.announced(at)?.objects ?? [];
     const before = objects.map((o) => stateOf(machine, this.workload, o));
+    if (move) this.line(position, 'fault', `hardware: ${label}`);
     const first = this.lines.length;
     const depth = this.depths.get(position) ?? 0;
     const sems = machine.mms.map(({ id }) => mmapSemObject(id)).filter((sem) => !objects.includes(sem));

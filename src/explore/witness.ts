@@ -45,7 +45,7 @@ export function exploreWithPreemptions<Notes extends object>(
       const stays = enabled.includes(last);
       const mayStop = !stays || (!isFull && touches(execution, last));
       // Hardware stops nobody.
-      const others = enabled.filter((actor) => actor !== last && (mayStop || execution.isHardware(actor)));
+      const others = enabled.filter((actor) => actor !== last && (mayStop || execution.hardware.has(actor)));
       if (others.length > 0) {
         const state = execution.state();
         const place = `${state} ${last} ${used}`;
@@ -54,7 +54,7 @@ export function exploreWithPreemptions<Notes extends object>(
         for (const actor of stays ? others : others.slice(1)) {
           todo.push({
             schedule: [...execution.schedule, actor],
-            preemptions: used + Number(stays && !execution.isHardware(actor)),
+            preemptions: used + Number(stays && !execution.hardware.has(actor)),
           });
         }
       }
