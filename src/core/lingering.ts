@@ -90,7 +90,8 @@ function keptOf(m: Machine, va: Vaddr, entry: Pte, huge: boolean, stores: boolea
   let kept = e.pfn_pte(frameAt(m, entry, va, huge), BARE);
   if (e.pte_young(entry)) kept = e.pte_mkyoung(kept);
   if (stores && e.pte_write(entry)) kept = e.pte_mkwrite(kept);
-  return e.pte_write(kept) && e.pte_dirty(entry) ? e.pte_hw_mkdirty(kept) : kept;
+  if (e.pte_write(kept) && e.pte_dirty(entry)) kept = e.pte_clear_soft_dirty(e.pte_mkdirty(kept));
+  return kept;
 }
 const BARE = (e._PAGE_PRESENT | e._PAGE_USER) as Pgprot;
 

@@ -221,7 +221,8 @@ class Search<Notes extends object> {
       const isGuess = isLater && initials.every((i) => choice.asleep.has(i));
       if (!isGuess && initials.some((i) => choice.wanted.includes(i))) continue;
       // What hardware cannot do there yet becomes possible by a step that has a race of its own.
-      if (initials.every((i) => this.execution.hardware.has(i) && !choice.enabled.includes(i))) continue;
+      const isYetToBe = (i: number): boolean => this.execution.hardware.has(i) && !choice.enabled.includes(i);
+      if (initials.length > 0 && initials.every(isYetToBe)) continue;
       const possible = isGuess ? [] : initials.filter((i) => choice.enabled.includes(i));
       const add =
         possible.length > 0

@@ -3,7 +3,7 @@ import { mainline } from '../../src/core/index';
 import { fixtureOf } from '../../src/fuzz/draft';
 import { drafts, small } from '../../src/fuzz/index';
 import { type Override, workload } from '../judge/broken_kernel';
-import { findings, lost, plain, random, reduced, within } from './searches';
+import { attempt, findings, lost, plain, random, reduced, within } from './searches';
 
 interface Row {
   name: string;
@@ -168,13 +168,3 @@ test('random workloads', () => {
   });
   fc.assert(property, { seed: 20180904, numRuns: 60, endOnFailure: true });
 });
-
-/** A start step that would wait is a slip of the workload. */
-function attempt<T>(work: () => T): T | null {
-  try {
-    return work();
-  } catch (error) {
-    if ((error as Error).name === 'FixtureError') return null;
-    throw error;
-  }
-}
