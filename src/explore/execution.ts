@@ -14,7 +14,7 @@ import {
 } from '../core/index';
 import { type Actor, actorProgram, endOfRun, stepProgram, type Workload } from '../workload/index';
 import { advanceProgram, type Program } from './advance';
-import type { Footprint } from './footprint';
+import { type Footprint, ownWrites } from './footprint';
 import { type Hardware, hardwareOf } from './hardware';
 import { fresh, type Start } from './start';
 
@@ -159,7 +159,7 @@ export class Execution<Notes extends object> {
     this.lookForRound(running);
     if (released.length === 0) return announced;
     const releasesFrom = announced.objects.length;
-    let { writes } = announced;
+    let writes = ownWrites(announced);
     const { sharedReleases } = running.task.pending;
     for (let i = 0; i < released.length; i++) {
       if (((sharedReleases >> i) & 1) === 0) writes |= 1 << (releasesFrom + i);
