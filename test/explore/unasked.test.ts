@@ -172,6 +172,20 @@ test.each(rows)('only so it is found that a kernel $kernel', ({ base, body, brok
   expect(broke(unasked(body), {})).toEqual([]);
 });
 
+/** What two-writers-one-page shows with --hardware, made small. */
+test.each([
+  { base: 'linux-5.9', finds: ['copy-has-no-writer'] },
+  { base: 'linux-5.12', finds: [] },
+  { base: 'wp-under-write-lock', finds: [] },
+])('a page is copied before the flush of a second un-protect, 6ce64428d62: $base', ({ base, finds }) => {
+  const body = `${one}${start('main: write guest', 'monitor: uffd_register guest', 'monitor: uffd_protect guest')}${lines('tasks', 'vcpu: [write guest, write guest]', 'late: [wait done, write guest]', 'monitor: [uffd_unprotect guest, uffd_unprotect guest, post done]')}`;
+  const [without] = findings(workload(body), base, {}, reduced)!;
+  expect([...without!.broken.keys()]).toEqual([]);
+  const [found] = findings(workload(unasked(body)), base, {}, reduced)!;
+  expect(found!.explored!.complete).toBe(true);
+  expect([...found!.broken.keys()]).toEqual(finds);
+});
+
 interface Small {
   name: string;
   base: string;
