@@ -3,7 +3,7 @@
  * Source: include/linux/mm.h, page-flags.h; mm/swap.c, mm/page_alloc.c (4.19).
  */
 import { EntrySteps } from './entry_steps';
-import { contentObject, pageFlagsObject, pageMapObject, pageRefObject } from './objects';
+import { contentObject, pageFlagsObject, pageMapObject, pageRefObject, tlbObject } from './objects';
 import {
   Mapping,
   PG_active,
@@ -20,6 +20,7 @@ import {
   PG_writeback,
 } from './pages';
 import { done, type Run } from './run';
+import type { Task } from './task';
 import type { Content, Pfn, Vaddr } from './units';
 
 export abstract class PageSteps extends EntrySteps {
@@ -231,7 +232,21 @@ export abstract class PageSteps extends EntrySteps {
 
   /** Copies contents to a page that nobody else can see yet; says so to whoever watches for writers of the source. */
   copy_page(from: Pfn, to: Pfn, va: Vaddr): Run<void> {
-    return this.step('copy page', contentObject(from), false, () => this.copyContent(from, to, va));
+    if (this.m.config.hardware === null) {
+      return this.step('copy page', contentObject(from), false, () => this.copyContent(from, to, va));
+    }
+    return this.stepOn(
+      'copy page',
+      () => [contentObject(from), ...this.watchedTlbs()],
+      0,
+      () => this.copyContent(from, to, va),
+    );
+  }
+  /** Who looks for writers of a page that is copied looks at what lingers. */
+  private watchedTlbs(): number[] {
+    const isWatched = ({ id, mm }: Task): boolean =>
+      mm === this.task.mm && this.m.tlbs[id]!.lingering !== null;
+    return this.m.tasks.filter(isWatched).map(({ id }) => tlbObject(id));
   }
   /**
    * Copies a huge page, all of it in one step: a store to a subpage comes before or after, which is all that its
@@ -239,9 +254,11 @@ export abstract class PageSteps extends EntrySteps {
    * @param to the frame for each subpage
    */
   copy_subpages(from: readonly Pfn[], to: readonly Pfn[], vas: readonly Vaddr[]): Run<void> {
+    const { hardware } = this.m.config;
     return this.stepOn(
       'copy huge page',
-      () => from.map(contentObject),
+      () =>
+        hardware === null ? from.map(contentObject) : [...from.map(contentObject), ...this.watchedTlbs()],
       0,
       () => {
         from.forEach((page, i) => {

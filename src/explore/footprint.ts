@@ -9,6 +9,10 @@ export interface Footprint {
   readonly releasesFrom: number;
 }
 
+/** A step may announce bits for more objects than it touches this time; they must not be taken for those of releases. */
+export const ownWrites = ({ objects, writes }: Footprint): number =>
+  objects.length < 31 ? writes & ((1 << objects.length) - 1) : writes;
+
 /** Of a step, the locks that it released on its way. */
 export const releasesOf = ({ objects, writes, releasesFrom }: Footprint): Footprint | null =>
   objects.length === releasesFrom
