@@ -33,7 +33,7 @@ export default defineVariant({
       return yield* k.change_upper_range(vma, vma.vm_mm.pgd, from, to, newprot, cp_flags);
     },
   },
-});
+}, 60_000);
 `,
 );
 const cell = ['--fixture', fixture, '--variant', broken];
@@ -43,7 +43,7 @@ test('a kernel without a flush stands without it and falls with it', async () =>
   const { code, stdout } = await faultline(['check', broken, '--fixture', fixture, '--hardware']);
   expect(code).toBe(1);
   expect(stdout).toContain('Hardware: a CPU may use');
-});
+}, 60_000);
 
 test('the witness says that it needs hardware, and replays', async () => {
   const { stdout } = await faultline(['explain', fixture, broken, '--hardware']);
@@ -55,7 +55,7 @@ test('the witness says that it needs hardware, and replays', async () => {
   expect(again.stdout).toContain('broken   stale-store: ');
   const onward = await faultline(['replay', fixture, broken, '0-hw', '--then', 'explore']);
   expect(onward.stdout).toMatch(/^onward {3}breaks: stale-store/m);
-});
+}, 60_000);
 
 test('threads find what this one finds, and JSON says how', async () => {
   const argv = ['compare', ...cell, '--hardware', '--format', 'json'];
@@ -70,7 +70,7 @@ test('threads find what this one finds, and JSON says how', async () => {
   expect(new Ajv({ strict: false }).compile(JSON.parse(readFileSync(schema, 'utf8')))(value)).toBe(true);
   expect(value.hardware).toBe(true);
   expect(value.cells[0].broken[0].schedule).toMatch(/-hw$/);
-});
+}, 60_000);
 
 test('parts made with and without it are not merged', async () => {
   const part = async (name: string, ...more: string[]): Promise<string> => {
@@ -85,13 +85,13 @@ test('parts made with and without it are not merged', async () => {
   expect((await faultline(['merge', hardware, '--format', 'json'])).stdout).toBe(
     readFileSync(hardware, 'utf8'),
   );
-});
+}, 60_000);
 
 test('a fixture may ask for it itself', async () => {
   const text = readFileSync(fixture, 'utf8').replace('memory:', 'machine: { hardware: true }\nmemory:');
   const own = put(place, 'itself.yaml', text.replace('protected-once', 'itself'));
   expect((await faultline(['check', broken, '--fixture', own])).code).toBe(1);
-});
+}, 60_000);
 
 test('the fuzzer makes fixtures that ask for it, and leaves it out where it is not needed', async () => {
   const argv = [
@@ -110,10 +110,10 @@ test('the fuzzer makes fixtures that ask for it, and leaves it out where it is n
   const { hardware, findings } = JSON.parse(stdout);
   expect(hardware).toBe(true);
   for (const { fixture: text } of findings) expect(text).toContain('--hardware');
-});
+}, 60_000);
 
 test('a program cannot tell its CPUs what to do', async () => {
   const { code, stderr } = await faultline(['explain', fixture, broken, '--hardware', '--c']);
   expect(code).toBe(64);
   expect(stderr).toContain('--c does not go with --hardware');
-});
+}, 60_000);
