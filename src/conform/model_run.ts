@@ -58,7 +58,7 @@ class ModelRun implements Stage {
     private readonly options: ModelOptions,
   ) {
     const { softDirty, ksmFlag, swap, release } = options.features;
-    const workload = { ...given, config: { ...given.config, softDirty } };
+    const workload = { ...given, config: { ...given.config, softDirty, migratesBack: true } };
     this.workload = workload;
     this.m = emptyMachine(workload);
     this.m.swap.isOn = swap;
@@ -69,6 +69,7 @@ class ModelRun implements Stage {
       softDirty,
       ksmFlag,
       countsHidden: isSince(release, 6, 6),
+      asksEachPart: isSince(release, 6, 11) && !isSince(release, 6, 15),
       contentOf: (model) => this.contents.get(model) ?? model,
     };
     this.watcher = new Watcher(workload, this.slots, this.manner.contentOf);

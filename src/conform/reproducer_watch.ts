@@ -106,6 +106,7 @@ export class Onlooker implements Observer<Seen> {
       softDirty: false,
       ksmFlag: false,
       countsHidden: true,
+      asksEachPart: false,
       contentOf,
     });
     for (const { process, region, pages } of views) {

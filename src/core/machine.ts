@@ -28,6 +28,8 @@ export interface MachineConfig {
   /** /sys/kernel/mm/transparent_hugepage/enabled. */
   thp: 'always' | 'madvise' | 'never';
   nodes: number;
+  /** A step `migrate` without a node goes to another node and comes back, as a program has to that asks for it. */
+  migratesBack?: boolean;
 }
 
 export const defaultConfig: MachineConfig = {
