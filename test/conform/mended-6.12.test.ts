@@ -93,6 +93,24 @@ const mended: readonly Row[] = [
     pages: '[0..4] p-xd---, [5..5] p-xd---, [6..511] p-xd---',
   },
   {
+    slip: 'so is one of which the huge entry of the parent goes while the child maps most of its parts',
+    guest: '{ size: 4MiB, thp: true }',
+    steps: ['write guest[0..511] = 0', 'fork child', 'child: write guest[0] = 1', 'child: migrate guest'],
+    pages: '[0..511] p--d--z, [512..1023] ---d---',
+  },
+  {
+    slip: 'but not where new bounds have put the mapping of the parent behind that of the child',
+    guest: '{ size: 4MiB, thp: true }',
+    steps: [
+      'write guest[0..511] = 0',
+      'fork child',
+      'mprotect guest[1023] r',
+      'child: write guest[0] = 1',
+      'child: migrate guest',
+    ],
+    pages: '[0..0] p-xd-h-, [1..511] p--d-h-, [512..1022] ---d---, [1023..1023] ---d---',
+  },
+  {
     slip: 'a dirty page that has moved is not soft-dirty for that',
     guest: '{ size: 4KiB }',
     steps: ['write guest', 'clear_refs 4', 'migrate guest'],
@@ -121,7 +139,7 @@ function endOf(guest: string, steps: readonly string[], tasks?: string): Observa
     'machine: { nodes: 2 }',
     `memory:\n  guest: ${guest}`,
     'start:',
-    ...steps.map((step) => `  - a: ${step}`),
+    ...steps.map((step) => `  - ${/^\w+: /.test(step) ? step : `a: ${step}`}`),
     ...(tasks ? [`tasks: ${tasks}`] : []),
   ].join('\n');
   const workload = compile(parseFixture(`${text}\n`, 'mended.yaml'), { entries: 512 });
