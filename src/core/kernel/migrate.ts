@@ -1,7 +1,14 @@
 /** mm/migrate.c: moving the contents of a page to another frame, under the feet of its users. */
 import { EAGAIN, EBUSY } from '../flags';
 import type { Kernel, KRun } from '../kernel';
-import { fileObject, ksmObject, pageFlagsObject, pageRefObject, swapSlotObject } from '../objects';
+import {
+  fileObject,
+  ksmObject,
+  pageFlagsObject,
+  pageRefObject,
+  swapSlotObject,
+  WRITES_ALL,
+} from '../objects';
 import {
   Mapping,
   PG_active,
@@ -116,7 +123,7 @@ export function* migrate_page_move_mapping(k: Kernel, newpage: Pfn, page: Pfn): 
   return yield* k.stepOn(
     'replace in cache',
     () => touched,
-    -1,
+    WRITES_ALL,
     () => {
       if (pages.refcount[page] !== expected) return -EAGAIN;
       copyIdentity();

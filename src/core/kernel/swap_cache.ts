@@ -4,7 +4,7 @@
  */
 import { NONE, SwapType, swp_entry, swp_offset } from '../entry';
 import type { Kernel, KRun } from '../kernel';
-import { pageFlagsObject, pageRefObject, swapSlotObject } from '../objects';
+import { pageFlagsObject, pageRefObject, swapSlotObject, WRITES_ALL } from '../objects';
 import { NO_PAGE, PG_swapbacked, PG_swapcache } from '../pages';
 import { content, type Pfn, type Pte } from '../units';
 
@@ -249,9 +249,6 @@ function enter(k: Kernel, page: Pfn, slot: number): void {
     swap.cache.set(slot + i, part);
   });
 }
-
-/** Whoever touches the slots of a whole page writes all that it touches. */
-const WRITES_ALL = -1;
 
 const slotObjects = (first: number, nr: number): number[] =>
   Array.from({ length: nr }, (_, i) => swapSlotObject(first + i));
