@@ -6,6 +6,7 @@ import { readDifferences, readObservations } from '../src/compare/observed';
 import { renderObservedPage } from '../src/report/observed_page';
 import { fixturesPage, schemaText } from '../src/workload/index';
 import { commandsPage } from './commands_page';
+import { conformPage } from './conform_page';
 import { modelPage } from './model_page';
 
 const observedPage = (): string => {
@@ -16,6 +17,7 @@ const observedPage = (): string => {
 export const generated: Readonly<Record<string, () => string>> = {
   'fixtures/schema.json': schemaText,
   'docs/commands.md': commandsPage,
+  'docs/conform.md': conformPage,
   'docs/fixtures.md': fixturesPage,
   'docs/model.md': modelPage,
   'docs/observed.md': observedPage,

@@ -13,7 +13,7 @@ import {
   type LoadedVariant,
 } from './compare/index';
 import { buildKernel } from './core/index';
-import { type ExploreOptions, prepare, type Trace, tellAll, traceRun } from './explore/index';
+import { type ExploreOptions, prepareTold, type Trace, tellAll, traceRun } from './explore/index';
 import { type Broken, judge, type Notes, observer, type Verdict } from './judge/index';
 import { renderTable, type Screen } from './report/index';
 import { compile, type Workload } from './workload/index';
@@ -43,8 +43,8 @@ export interface Run {
 /** One schedule of one fixture under one variant, told step by step. */
 export function simulate(workload: Workload, { variant }: LoadedVariant, schedule: readonly number[]): Run {
   const Kernel = buildKernel(variant.layers, tellAll);
-  const start = prepare(workload, Kernel, observer);
-  const { trace, execution, diverged } = traceRun(start, variant.meta.id, schedule, foundIn);
+  const start = prepareTold(workload, Kernel, observer, foundIn);
+  const { trace, execution, diverged } = traceRun(start, variant.meta.id, schedule);
   return { trace, found: foundIn(execution.notes), checksum: execution.checksum, diverged };
 }
 

@@ -154,7 +154,9 @@ struct job {
 
 struct features {
 	char release[80];
-	bool uffd, softdirty, pagemap_scan, kpageflags, frames, ksm, swap;
+	bool uffd, softdirty, kpageflags, frames, ksm, swap;
+	u64 scan_categories; /* of PAGEMAP_SCAN; none: there is no such call */
+	bool empty_written, holes_written; /* it calls empty entries, and what armed mappings have no table for, written */
 	bool ksm_flag; /* kpageflags tells KSM pages from others: that of 6.12 calls all anonymous ones so */
 	int uffd_errno, nodes;
 	u64 uffd_features;
@@ -243,7 +245,13 @@ u64 do_load(u64 address);
 deed work_verb(const char *name);
 long map_region(struct outcome *out, const struct region *region);
 deed uffd_verb(const char *name);
-void forget_uffds(void);
+int own_uffds(int fds[MAX_UFFDS]);
+
+/* scan.c */
+enum { SCAN_LETTERS = 9 };
+void scan_pages(int fd, u64 start, u64 end, u64 categories, uint16_t *of);
+void scan_text(uint16_t of, char *text);
+void probe_scan(int fd);
 
 /* look.c */
 void forget_views(void);

@@ -155,19 +155,15 @@ static u64 flags_of(u64 frame)
 }
 
 /* Where entries of the upper table map whole huge pages: asked, or found out from what must hold for them. */
-static void mark_huge(int fd, const struct vma *vma, u64 start, u64 end, const u64 *entries, const u64 *kinds, char *huge)
+static void mark_huge(const struct vma *vma, u64 start, u64 end, const u64 *entries, const u64 *kinds,
+		      const uint16_t *scan, char *huge)
 {
 	u64 pages = (end - start) / PAGE;
 	memset(huge, '-', pages);
-	if (features.pagemap_scan) {
-		static struct pm_scan_region found[256];
-		struct pm_scan_arg scan = {
-			.size = sizeof scan, .start = start, .end = end, .vec = (u64)found, .vec_len = 256,
-			.category_mask = SCAN_HUGE, .return_mask = SCAN_HUGE,
-		};
-		long count = ioctl(fd, PAGEMAP_SCAN_REQUEST, &scan);
-		for (long i = 0; i < count; i++)
-			memset(huge + (found[i].start - start) / PAGE, 'h', (found[i].end - found[i].start) / PAGE);
+	if (features.scan_categories) {
+		for (u64 i = 0; i < pages; i++)
+			if (scan[i] & SCAN_HUGE)
+				huge[i] = 'h';
 		return;
 	}
 	long candidates = 0;
@@ -224,12 +220,13 @@ static bool is_known(const struct known *known, u64 index, u64 address, u64 entr
 }
 
 struct view {
-	char bits[8];
+	char bits[8], scan[SCAN_LETTERS + 1];
 	bool has_content;
 	u64 content;
 };
 
-static struct view view_of(int mem, struct known *known, u64 index, u64 address, u64 entry, u64 kind, char huge)
+static struct view view_of(int mem, struct known *known, u64 index, u64 address, u64 entry, u64 kind, uint16_t scan,
+			   char huge)
 {
 	struct view view = { .bits = "-------" };
 	bool present = entry & PM_PRESENT;
@@ -239,6 +236,7 @@ static struct view view_of(int mem, struct known *known, u64 index, u64 address,
 	view.bits[3] = !features.softdirty ? '?' : entry & PM_SOFT_DIRTY ? 'd' : '-';
 	view.bits[4] = entry & PM_UFFD_WP ? 'w' : '-';
 	view.bits[5] = huge;
+	scan_text(scan, view.scan);
 	if (present)
 		view.bits[6] = kind & KPF_ZERO_PAGE ? 'z' : !features.ksm_flag ? '?' : kind & KPF_KSM ? 'k' : '-';
 	if (is_known(known, index, address, entry)) {
@@ -255,7 +253,8 @@ static struct view view_of(int mem, struct known *known, u64 index, u64 address,
 
 static void add_run(struct text *text, bool *first, u64 from, u64 to, const struct view *view, u64 stride)
 {
-	add(text, "%s[%llu,%llu,\"%s\"", *first ? "" : ",", (unsigned long long)from, (unsigned long long)to, view->bits);
+	add(text, "%s[%llu,%llu,\"%s\",\"%s\"", *first ? "" : ",", (unsigned long long)from, (unsigned long long)to, view->bits,
+	    view->scan);
 	if (view->has_content)
 		add(text, ",%llu,%lld", (unsigned long long)view->content, (long long)stride);
 	add(text, "]");
@@ -270,8 +269,9 @@ static void add_pages(struct text *text, bool *first, int map, int mem, struct k
 	u64 start = vma->start > region->at ? vma->start : region->at, end = vma->end < region_end ? vma->end : region_end;
 	u64 pages = (end - start) / PAGE, base = (start - region->at) / PAGE;
 	u64 *entries = calloc(pages, sizeof *entries), *kinds = calloc(pages, sizeof *kinds);
+	uint16_t *scan = calloc(pages, sizeof *scan);
 	char *huge = malloc(pages + 1);
-	if (!entries || !kinds || !huge)
+	if (!entries || !kinds || !scan || !huge)
 		_exit(98);
 	if (pread(map, entries, pages * sizeof *entries, (off_t)(start / PAGE * sizeof *entries)) < 0)
 		memset(entries, 0, pages * sizeof *entries);
@@ -279,12 +279,14 @@ static void add_pages(struct text *text, bool *first, int map, int mem, struct k
 	for (u64 i = 0; i < pages && features.kpageflags; i++)
 		if ((entries[i] & PM_PRESENT) && (entries[i] & FRAME_MASK))
 			kinds[i] = flags_of(entries[i] & FRAME_MASK);
-	mark_huge(map, vma, start, end, entries, kinds, huge);
+	if (features.scan_categories)
+		scan_pages(map, start, end, features.scan_categories, scan);
+	mark_huge(vma, start, end, entries, kinds, scan, huge);
 	struct view run = { 0 };
 	u64 from = 0, stride = 0;
 	for (u64 i = 0; i < pages; i++) {
-		struct view view = view_of(mem, known, base + i, start + i * PAGE, entries[i], kinds[i], huge[i]);
-		bool fits = i > 0 && !strcmp(view.bits, run.bits) && view.has_content == run.has_content;
+		struct view view = view_of(mem, known, base + i, start + i * PAGE, entries[i], kinds[i], scan[i], huge[i]);
+		bool fits = i > 0 && !strcmp(view.bits, run.bits) && !strcmp(view.scan, run.scan) && view.has_content == run.has_content;
 		if (fits && view.has_content && i == from + 1)
 			stride = view.content == run.content + 1;
 		if (fits && (!view.has_content || view.content == run.content + stride * (i - from)))
@@ -298,6 +300,7 @@ static void add_pages(struct text *text, bool *first, int map, int mem, struct k
 	add_run(text, first, base + from, base + pages - 1, &run, stride);
 	free(entries);
 	free(kinds);
+	free(scan);
 	free(huge);
 }
 

@@ -64,9 +64,9 @@ static void say_hello(void)
 	put("{\"k\":\"hello\",\"protocol\":1,\"release\":");
 	put_text(features.release);
 	put(",\"features\":{\"userfaultfd\":%d,\"userfaultfdErrno\":%d,\"userfaultfdFeatures\":%llu,\"softDirty\":%d,"
-	    "\"pagemapScan\":%d,\"kpageflags\":%d,\"ksmFlag\":%d,\"frames\":%d,\"ksm\":%d,\"swap\":%d,\"nodes\":%d,\"fs\":%d,\"thp\":%d}}",
+	    "\"scanCategories\":%llu,\"emptyWritten\":%d,\"holesWritten\":%d,\"kpageflags\":%d,\"ksmFlag\":%d,\"frames\":%d,\"ksm\":%d,\"swap\":%d,\"nodes\":%d,\"fs\":%d,\"thp\":%d}}",
 	    features.uffd, features.uffd_errno, (unsigned long long)features.uffd_features, features.softdirty,
-	    features.pagemap_scan, features.kpageflags, features.ksm_flag, features.frames, features.ksm, features.swap, features.nodes,
+	    (unsigned long long)features.scan_categories, features.empty_written, features.holes_written, features.kpageflags, features.ksm_flag, features.frames, features.ksm, features.swap, features.nodes,
 	    *fs_path != 0, features.mode_pages);
 	put_end();
 }

@@ -18,8 +18,8 @@
 #define KPF_THP (1ULL << 22)
 #define KPF_ZERO_PAGE (1ULL << 24)
 
+#define SCAN_WRITTEN (1 << 1)
 #define SCAN_PRESENT (1 << 3)
-#define SCAN_ZERO (1 << 5)
 #define SCAN_HUGE (1 << 6)
 
 struct pm_scan_region {

@@ -87,7 +87,7 @@ static void probe_pagemap(void)
 {
 	volatile char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	u64 entry = 0, vector[3];
+	u64 entry = 0;
 	if (page == MAP_FAILED || fd < 0)
 		return;
 	*page = 1;
@@ -95,11 +95,7 @@ static void probe_pagemap(void)
 		entry = 0;
 	features.softdirty = entry >> 55 & 1;
 	features.frames = (entry & FRAME_MASK) != 0;
-	struct pm_scan_arg scan = {
-		.size = sizeof scan, .start = (u64)page, .end = (u64)page + PAGE, .vec = (u64)vector, .vec_len = 1,
-		.category_mask = SCAN_PRESENT, .return_mask = SCAN_PRESENT | SCAN_HUGE | SCAN_ZERO,
-	};
-	features.pagemap_scan = ioctl(fd, PAGEMAP_SCAN_REQUEST, &scan) == 1;
+	probe_scan(fd);
 	close(fd);
 	fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
 	u64 flags = 0;

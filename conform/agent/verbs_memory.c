@@ -2,6 +2,7 @@
 /* Steps on memory, mappings and processes. */
 #include "agent.h"
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -224,9 +225,14 @@ static void verb_mprotect(struct outcome *out, const struct op *op)
 
 static void verb_fork(struct outcome *out, const struct op *op)
 {
-	pid_t pid = fork();
+	int uffds[MAX_UFFDS];
+	int count = own_uffds(uffds);
+	/* fork() of the C library lets one thread after another in, and one may wait for whoever reads its message. */
+	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 	if (pid == 0) {
-		forget_uffds();
+		/* The fixture opened nothing for the child, whose copies would keep a userfaultfd alive. */
+		for (int i = 0; i < count; i++)
+			close(uffds[i]);
 		actor_loop(&shared->slots[op->child]);
 	}
 	out->result = pid < 0 ? -errno : 0;

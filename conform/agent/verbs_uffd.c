@@ -70,12 +70,14 @@ static void let_go(const struct held *held)
 		close(held->fd);
 }
 
-/* In a child, for which the fixture opened nothing: its copies would keep a userfaultfd alive. */
-void forget_uffds(void)
+/* Those that a child will have copies of. Others may close them while a fork waits for whoever reads its message. */
+int own_uffds(int fds[MAX_UFFDS])
 {
+	int count = 0;
 	for (int i = 0; i < MAX_UFFDS; i++)
-		if (shared->job.uffds[i].pid == getppid())
-			close(shared->job.uffds[i].fd);
+		if (shared->job.uffds[i].pid == getpid())
+			fds[count++] = shared->job.uffds[i].fd;
+	return count;
 }
 
 static void open_uffd(struct outcome *out, const char *name, u64 wanted)

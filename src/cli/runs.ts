@@ -4,7 +4,7 @@ import { partingOf } from '../compare/divergence';
 import type { LoadedFixture, LoadedVariant } from '../compare/load';
 import { blaming } from '../compare/source_places';
 import { buildKernel, type VariantMeta } from '../core/index';
-import { prepare, type Trace, tellAll, traceRun } from '../explore/index';
+import { prepareTold, type ToldStart, type Trace, tellAll, traceRun } from '../explore/index';
 import { showToken } from '../explore/schedule';
 import { type Notes, observer } from '../judge/index';
 import type { Beside, ShownRun } from '../report/html_runs';
@@ -59,7 +59,7 @@ const foundIn = (notes: Notes): string[] => [...notes.found].map(([id, { saw }])
 
 /** The runs of one fixture. Variants often break on the same schedule, so that a run is asked for again. */
 class Stage {
-  private readonly starts = new Map<LoadedVariant, ReturnType<typeof prepare<Notes>>>();
+  private readonly starts = new Map<LoadedVariant, ToldStart<Notes>>();
   private readonly traces = new Map<string, Trace>();
 
   constructor(private readonly workload: Workload) {}
@@ -87,16 +87,16 @@ class Stage {
     const key = `${meta.id} ${schedule.join()}`;
     let trace = this.traces.get(key);
     if (!trace) {
-      trace = blaming(meta.id, () => traceRun(this.start(loaded), meta.id, schedule, foundIn).trace);
+      trace = blaming(meta.id, () => traceRun(this.start(loaded), meta.id, schedule).trace);
       this.traces.set(key, trace);
     }
     return trace;
   }
 
-  private start(loaded: LoadedVariant): ReturnType<typeof prepare<Notes>> {
+  private start(loaded: LoadedVariant): ToldStart<Notes> {
     let start = this.starts.get(loaded);
     if (!start) {
-      start = prepare(this.workload, buildKernel(loaded.variant.layers, tellAll), observer);
+      start = prepareTold(this.workload, buildKernel(loaded.variant.layers, tellAll), observer, foundIn);
       this.starts.set(loaded, start);
     }
     return start;

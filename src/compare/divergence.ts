@@ -3,7 +3,8 @@ import { buildKernel, natively } from '../core/index';
 import {
   type Change,
   type EntryState,
-  prepare,
+  prepareTold,
+  type SoloStep,
   showToken,
   type Trace,
   type TraceLine,
@@ -46,6 +47,8 @@ export interface Divergence {
   readonly b: Parting | null;
   /** The condition at which one and the same function went two ways. */
   readonly fork: Condition | null;
+  /** What the first step of `start` that differs comes to; null where all are alike. */
+  readonly start: { readonly a: string | null; readonly b: string | null } | null;
   /** The first entry that becomes another one. */
   readonly entry: { readonly a: string | null; readonly b: string | null } | null;
   readonly end: { readonly a: readonly string[]; readonly b: readonly string[] };
@@ -86,6 +89,7 @@ export function divergenceOf(
     a: isEqual ? null : parting(ofA, ofB, at),
     b: isEqual ? null : parting(ofB, ofA, at),
     fork: isEqual ? null : forkOf(sitesA, sitesB),
+    start: firstOfStart(ofA.trace, ofB.trace),
     entry: firstEntry(ofA.trace, ofB.trace),
     end: { a: endOf(ofA.trace), b: endOf(ofB.trace) },
   };
@@ -121,8 +125,8 @@ function follow(
   return blaming(variant.meta.id, () =>
     // The stack tells who asked for a step.
     natively(() => {
-      const start = prepare(workload, Kernel, observer);
-      const { trace, execution } = traceRun(start, variant.meta.id, schedule, foundIn);
+      const start = prepareTold(workload, Kernel, observer, foundIn);
+      const { trace, execution } = traceRun(start, variant.meta.id, schedule);
       return { trace, steps: stepsOf(trace.lines), stacks, checksum: execution.checksum, own };
     }),
   );
@@ -200,6 +204,20 @@ const changesOfEntries = (trace: Trace): string[] =>
       .map(({ object, before, after }) => `${trace.actors[actor]}: ${object}  ${before} -> ${after}`),
   );
 
+const soloText = ({ actor, text, changes, told }: SoloStep): string => {
+  const came = [
+    ...changes.map(({ object, before, after }) => `${object}  ${before} -> ${after}`),
+    ...told.map((line) => line.text),
+  ];
+  return `${actor}: ${text}: ${came.join('; ') || 'changes no entry'}`;
+};
+
+function firstOfStart(a: Trace, b: Trace): Divergence['start'] {
+  const [ofA, ofB] = [a.start.map(soloText), b.start.map(soloText)];
+  const at = ofA.findIndex((text, i) => text !== ofB[i]);
+  return at < 0 ? null : { a: ofA[at] ?? null, b: ofB[at] ?? null };
+}
+
 function firstEntry(a: Trace, b: Trace): Divergence['entry'] {
   const [ofA, ofB] = [changesOfEntries(a), changesOfEntries(b)];
   const at = ofA.findIndex((change, i) => change !== ofB[i]);
@@ -208,10 +226,19 @@ function firstEntry(a: Trace, b: Trace): Divergence['entry'] {
   return { a: ofA[i] ?? null, b: ofB[i] ?? null };
 }
 
-/** The entries at the end, and what went wrong on the way. */
-function endOf({ after, lines, actors }: Trace): string[] {
+/** The entries at the end, what became of them afterwards, and what went wrong on the way. */
+function endOf({ after, lines, actors, finish }: Trace): string[] {
   const entry = ({ where, entry: value }: EntryState): string => `${where}  ${value}`;
-  const bad = lines.filter(({ kind }) => ['signal', 'bug', 'log', 'broken'].includes(kind));
-  const told = bad.map((line) => `${actors[line.actor]}: ${line.kind === 'log' ? '' : '*** '}${line.text}`);
-  return [...after.map(entry), ...new Set(told)];
+  const told = [
+    ...lines.map((line) => ({ ...line, by: actors[line.actor]! })),
+    ...finish.flatMap((step) => step.told.map((line) => ({ ...line, by: step.actor || step.text }))),
+  ];
+  const bad = told.filter(({ kind }) => ['signal', 'bug', 'log', 'broken'].includes(kind));
+  const texts = bad.map(({ by, kind, text }) => `${by}: ${kind === 'log' ? '' : '*** '}${text}`);
+  const changes = finish.flatMap((step) =>
+    step.changes.map(
+      ({ object, before, after: is }) => `${step.actor}: ${step.text}: ${object}  ${before} -> ${is}`,
+    ),
+  );
+  return [...after.map(entry), ...changes, ...new Set(texts)];
 }

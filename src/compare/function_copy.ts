@@ -1,5 +1,5 @@
 /** Kernel functions copied into a file of one's own: with what they use, so that the copy compiles as it is. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type ts from 'typescript';
 
@@ -130,13 +130,23 @@ class Resolver {
     const isType = statement.importClause!.isTypeOnly || one.isTypeOnly;
     const written = one.propertyName ? `${one.propertyName.text} as ${name}` : name;
     const where = basename(from);
-    if (/^(\.\.\/)+core$/.test(from) || !this.isMainline) {
+    if (!this.isMainline && from.startsWith('./') && !one.propertyName) this.fromSibling(from, name);
+    else if (/^(\.\.\/)+core$/.test(from) || !this.isMainline) {
       if (!/(^|\/)core(\/index)?$/.test(from)) throw new Uncopyable(`${name} is from ${from}`);
       this.needs.imports.add(isType ? `type ${written}` : written);
     } else if (from.startsWith('./')) this.fromMainline(name, isType);
     else if (where === 'flags' || where === 'entry') this.takeFrom(where, name);
     else if (starExports().has(where)) this.needs.imports.add(isType ? `type ${written}` : written);
     else throw new Uncopyable(`${name} is from ${from}`);
+  }
+
+  /** From another file of the same variant, whose declaration comes along. */
+  private fromSibling(from: string, name: string): void {
+    const file = join(dirname(this.source.fileName), `${from}.ts`);
+    if (!existsSync(file)) throw new Uncopyable(`${name} is from ${from}`);
+    const { createSourceFile, ScriptTarget } = compiler();
+    const sibling = createSourceFile(file, readFileSync(file, 'utf8'), ScriptTarget.ES2022, true);
+    new Resolver(sibling, this.needs).resolve(name);
   }
 
   private fromNamespace(from: string, name: string): void {
@@ -187,8 +197,10 @@ class Resolver {
   }
 }
 
+/** In the copy nothing is exported. */
 const withComment = (statement: ts.Node, source: ts.SourceFile): string =>
-  source.text.slice(statement.getFullStart(), statement.getEnd()).trim();
+  source.text.slice(statement.getFullStart(), statement.getStart(source)).trimStart() +
+  source.text.slice(statement.getStart(source), statement.getEnd()).replace(/^export /, '');
 
 function declares(statement: ts.Statement, name: string): boolean {
   const c = compiler();

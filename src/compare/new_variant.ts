@@ -28,7 +28,9 @@ export function variantText({ id, base, chain, proposal, core }: NewVariant): st
   for (const [key, hunks] of touched) {
     const name = key.slice(key.indexOf(':') + 1);
     const text = functionText(name, chain, above);
-    if (text === null)
+    if (text instanceof Uncopyable)
+      notes.push(`the mail also changes ${key}(), which has to be copied by hand: ${text.message}`);
+    else if (text === null)
       notes.push(`the mail also changes ${key}(), which the model does not have under this name`);
     else {
       methods.push([`    // ${key}() in the mail:`, ...comment(hunks, '    ', shown), text].join('\n'));
@@ -53,7 +55,11 @@ export function variantText({ id, base, chain, proposal, core }: NewVariant): st
 }
 
 /** The base's own function; where it cannot be copied, a call of it, which only the oldest kernel's can be. */
-function functionText(name: string, chain: readonly Owner[], above: Surroundings): string | null {
+function functionText(
+  name: string,
+  chain: readonly Owner[],
+  above: Surroundings,
+): string | Uncopyable | null {
   const place = fileOf(name, chain);
   if (!place) return null;
   try {
@@ -62,7 +68,7 @@ function functionText(name: string, chain: readonly Owner[], above: Surroundings
     return copy?.text ?? null;
   } catch (error) {
     if (!(error instanceof Uncopyable)) throw error;
-    if (place.owner !== null) return null;
+    if (place.owner !== null) return error;
     above.imports.add('mainline');
     return `    ${name}: mainline.${name},`;
   }

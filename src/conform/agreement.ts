@@ -1,4 +1,5 @@
 /** Two runs of one fixture, that of a real kernel and that of the model, turn by turn. */
+import { scanCategories, scanWords } from './model_scan';
 import type {
   Message,
   Observation,
@@ -182,6 +183,8 @@ function pagesDifference(name: string, real: readonly PageRun[], model: readonly
     if (apart) return [{ about: 'mapped', real: `${name} ${showRun(r)}`, model: `${name} ${showRun(m)}` }];
     const about = aboutPages(r, m, first, last);
     if (about) return [{ about, real: `${name} ${showRun(r)}`, model: `${name} ${showRun(m)}` }];
+    const scan = scanDifference(name, r, m);
+    if (scan) return [scan];
     if (r.last === last) i++;
     if (m.last === last) j++;
   }
@@ -198,6 +201,18 @@ function aboutPages(r: PageRun, m: PageRun, first: number, last: number): string
   const value = (run: PageRun, page: number): number | null =>
     run.content === null ? null : run.content + run.stride * (page - run.first);
   return value(r, first) === value(m, first) && value(r, last) === value(m, last) ? null : 'content';
+}
+
+/** What PAGEMAP_SCAN says of a page follows from what pagemap says and from its mapping: told where only it differs. */
+function scanDifference(name: string, r: PageRun, m: PageRun): Difference | null {
+  const at = scanCategories.findIndex((_, bit) => {
+    const [a, b] = [r.scan[bit], m.scan[bit]];
+    return a !== b && a !== '?' && b !== '?';
+  });
+  if (at < 0) return null;
+  const text = ({ first, last, bits, scan }: PageRun): string =>
+    `${name} [${first}..${last}] ${bits} PAGEMAP_SCAN: ${scanWords(scan)}`;
+  return { about: `PAGE_IS_${scanCategories[at]![1]}`, real: text(r), model: text(m) };
 }
 
 const showRun = (run: PageRun | undefined): string =>

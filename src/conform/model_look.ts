@@ -8,12 +8,12 @@ import {
   type Pfn,
   PG_dirty,
   PG_double_map,
-  type Pte,
   pfn,
   type Vma,
   vaddr,
 } from '../core/index';
 import type { Region, Workload } from '../workload/index';
+import { type Leaf, type Maps, type ScanFeatures, scanText } from './model_scan';
 import type { PageRun, RegionView, VmaView } from './observation';
 
 const PAGE = 4096;
@@ -22,8 +22,7 @@ const SWAPBACKED_KIB = PAGE / 1024;
 /** What differs between kernels in how they show the same memory. */
 export interface Manner {
   /** Of the kernel under test. */
-  readonly softDirty: boolean;
-  readonly ksmFlag: boolean;
+  readonly features: ScanFeatures & { readonly ksmFlag: boolean };
   /** smaps counts huge entries that PROT_NONE hides from the CPU: from 6.6 on. */
   readonly countsHidden: boolean;
   /** pagemap asks of every page of a huge entry whether it is mapped once: from 6.11 to 6.14; else of the first one. */
@@ -34,6 +33,7 @@ export interface Manner {
 
 interface PageView {
   readonly bits: string;
+  readonly scan: string;
   readonly content: number | null;
 }
 
@@ -72,20 +72,38 @@ class Looker {
     return { process, region: region.name, pages: runs.all, vmas };
   }
 
-  /** The entry of a page and whether it is that of a huge page. */
-  private leaf(at: number): { entry: Pte; huge: boolean } {
+  private leaf(at: number): Leaf {
     const slot = this.m.mm_find_pmd_slot(this.mm, vaddr(at));
-    if (slot === null) return { entry: e.NONE, huge: false };
-    const pmd = slot.peek();
-    if (e.pmd_none(pmd)) return { entry: e.NONE, huge: false };
-    if (!e.pmd_is_table(pmd)) return { entry: pmd, huge: true };
-    return { entry: this.m.pte_offset(slot, vaddr(at)).peek(), huge: false };
+    const pmd = slot === null ? e.NONE : slot.peek();
+    if (slot === null || e.pmd_none(pmd)) return { entry: e.NONE, huge: false, hole: true };
+    if (!e.pmd_is_table(pmd)) return { entry: pmd, huge: true, hole: false };
+    return { entry: this.m.pte_offset(slot, vaddr(at)).peek(), huge: false, hole: false };
   }
 
   private page(vma: Vma, at: number): PageView {
-    const { entry, huge } = this.leaf(at);
+    const leaf = this.leaf(at);
+    const isPresent = leaf.huge ? e.pmd_present(leaf.entry) : e.pte_present(leaf.entry);
+    const maps = isPresent ? this.mapped(this.frameOf(leaf, at)) : null;
+    const scan = scanText(vma, leaf, maps, this.manner.features);
+    return { ...this.pagemap(vma, at, leaf), scan };
+  }
+
+  private frameOf({ entry, huge }: Leaf, at: number): Pfn {
+    return pfn(e.pte_pfn(entry) + (huge ? Math.floor((at % this.m.HPAGE_PMD_SIZE) / PAGE) : 0));
+  }
+
+  private mapped(frame: Pfn): Maps {
+    if (this.isZero(frame)) return 'zero';
+    if (!this.m.pfn_valid(frame)) return 'other';
+    const mapping = this.m.pages.mapping[this.m.compound_head(frame)];
+    return mapping === Mapping.anon || mapping === Mapping.ksm ? 'other' : 'file';
+  }
+
+  private pagemap(vma: Vma, at: number, leaf: Leaf): Omit<PageView, 'scan'> {
+    const { entry, huge } = leaf;
     const tracked = (vma.vm_flags & flags.VM_SOFTDIRTY) !== 0;
-    const soft = (own: boolean): string => (!this.manner.softDirty ? '?' : tracked || own ? 'd' : '-');
+    const soft = (own: boolean): string =>
+      !this.manner.features.softDirty ? '?' : tracked || own ? 'd' : '-';
     // pagemap does not walk mappings of devices.
     const isOutside = (vma.vm_flags & flags.VM_PFNMAP) !== 0;
     if (e.pte_none(entry) || isOutside) return { bits: `---${soft(false)}---`, content: null };
@@ -94,7 +112,7 @@ class Looker {
       const wp = e.pte_swp_uffd_wp(entry) ? 'w' : '-';
       return { bits: `s--${soft(e.pte_swp_soft_dirty(entry))}${wp}--`, content: null };
     }
-    const frame = pfn(e.pte_pfn(entry) + (huge ? Math.floor((at % this.m.HPAGE_PMD_SIZE) / PAGE) : 0));
+    const frame = this.frameOf(leaf, at);
     const bits = [
       'p',
       ...this.owner(frame, huge),
@@ -130,7 +148,7 @@ class Looker {
   private kind(frame: Pfn): string {
     if (!this.m.pfn_valid(frame)) return '-';
     if (this.isZero(frame)) return 'z';
-    if (!this.manner.ksmFlag) return '?';
+    if (!this.manner.features.ksmFlag) return '?';
     return this.m.pages.mapping[this.m.compound_head(frame)] === Mapping.ksm ? 'k' : '-';
   }
 
@@ -155,14 +173,15 @@ class Looker {
     at: number,
     sum: { anonymous: number; huge: number; lazyFree: number; swap: number },
   ): void {
-    const { entry, huge } = this.leaf(at);
+    const leaf = this.leaf(at);
+    const { entry, huge } = leaf;
     if (e.pte_none(entry)) return;
     if (!(huge ? e.pmd_present(entry) : e.pte_present(entry))) {
       if (e.swp_type(entry) === e.SwapType.swap) sum.swap += SWAPBACKED_KIB;
       return;
     }
     if (huge && e.pmd_protnone(entry) && !this.manner.countsHidden) return;
-    const frame = pfn(e.pte_pfn(entry) + (huge ? Math.floor((at % this.m.HPAGE_PMD_SIZE) / PAGE) : 0));
+    const frame = this.frameOf(leaf, at);
     if (!this.m.pfn_valid(frame) || this.isZero(frame)) return;
     const head = this.m.compound_head(frame);
     const mapping = this.m.pages.mapping[head];
@@ -209,9 +228,10 @@ class Runs {
     this.open = false;
   }
 
-  add(index: number, { bits, content }: PageView): void {
+  add(index: number, { bits, scan, content }: PageView): void {
     const run = this.all.at(-1);
-    if (this.open && run?.bits === bits && (run.content === null) === (content === null)) {
+    const isAlike = run?.bits === bits && run.scan === scan;
+    if (this.open && isAlike && (run.content === null) === (content === null)) {
       const isSecond = index === run.first + 1;
       const stride =
         isSecond && content !== null && content === run.content! + 1 ? 1 : isSecond ? 0 : run.stride;
@@ -220,7 +240,7 @@ class Runs {
         return;
       }
     }
-    this.all.push({ first: index, last: index, bits, content, stride: 0 });
+    this.all.push({ first: index, last: index, bits, scan, content, stride: 0 });
     this.open = true;
   }
 }

@@ -58,7 +58,8 @@ class ModelRun implements Stage {
     variant: ResolvedVariant,
     private readonly options: ModelOptions,
   ) {
-    const { softDirty, ksmFlag, swap, release } = options.features;
+    const { features } = options;
+    const { softDirty, swap, release } = features;
     const workload = { ...given, config: { ...given.config, softDirty, migratesBack: true } };
     this.workload = workload;
     this.m = emptyMachine(workload);
@@ -67,8 +68,7 @@ class ModelRun implements Stage {
     this.listed = steps;
     this.ids = ids;
     this.manner = {
-      softDirty,
-      ksmFlag,
+      features,
       countsHidden: isSince(release, 6, 6),
       asksEachPart: isSince(release, 6, 11) && !isSince(release, 6, 15),
       contentOf: (model) => this.contents.get(model) ?? model,

@@ -10,6 +10,8 @@ export interface PageRun {
   readonly first: number;
   readonly last: number;
   readonly bits: string;
+  /** The categories of PAGEMAP_SCAN, as `scanCategories` in model_scan.ts has them; all `?` where there is no such call. */
+  readonly scan: string;
   /** Of the first page; null where it is not present. Each further page has `stride` more. */
   readonly content: number | null;
   readonly stride: number;
@@ -143,6 +145,14 @@ export interface KernelFeatures {
   readonly userfaultfdFeatures: number;
   readonly softDirty: boolean;
   readonly pagemapScan: boolean;
+  /** Bits of the categories that PAGEMAP_SCAN has: SOFT_DIRTY came in 6.8, GUARD in 6.15. */
+  readonly scanCategories: number;
+  /**
+   * Whether empty entries count as written, and whether so does what a registered mapping has no table for: of 2026,
+   * and in stable trees from some release on, so that the agent asks.
+   */
+  readonly emptyWritten: boolean;
+  readonly holesWritten: boolean;
   readonly kpageflags: boolean;
   /** kpageflags tells KSM pages from others. */
   readonly ksmFlag: boolean;

@@ -70,7 +70,7 @@ class Campaign {
   private cut: string | null = null;
 
   constructor(private readonly options: RandomOptions) {
-    this.arbitrary = drafts({ without: new Set(options.without) });
+    this.arbitrary = drafts({ without: new Set(options.without), everyFeature: true });
   }
 
   /** @returns null where no variant models the kernel */

@@ -166,7 +166,10 @@ function featuresOf(record: Record_): KernelFeatures {
     userfaultfdErrno: given.userfaultfdErrno ?? 0,
     userfaultfdFeatures: given.userfaultfdFeatures ?? 0,
     softDirty: is('softDirty'),
-    pagemapScan: is('pagemapScan'),
+    pagemapScan: (given.scanCategories ?? 0) !== 0,
+    scanCategories: given.scanCategories ?? 0,
+    emptyWritten: is('emptyWritten'),
+    holesWritten: is('holesWritten'),
     kpageflags: is('kpageflags'),
     ksmFlag: is('ksmFlag'),
     frames: is('frames'),
@@ -197,7 +200,7 @@ function endOf(current: Current, record: Record_): RunEnd {
 
 type RawEnd = Record<string, unknown> & { actor: string; op: number };
 type RawMessage = Omit<Message, 'actor' | 'answer'> & { answer?: number };
-type RawPages = [first: number, last: number, bits: string, content?: number, stride?: number];
+type RawPages = [first: number, last: number, bits: string, scan: string, content?: number, stride?: number];
 type RawVma = [number, number, string, number, number, number, number, string];
 
 function observationOf(record: Record_, views: Map<string, RegionView>): Observation {
@@ -222,10 +225,11 @@ function observationOf(record: Record_, views: Map<string, RegionView>): Observa
   };
 }
 
-const pageRun = ([first, last, bits, content, stride]: RawPages): PageRun => ({
+const pageRun = ([first, last, bits, scan, content, stride]: RawPages): PageRun => ({
   first,
   last,
   bits,
+  scan,
   content: content ?? null,
   stride: stride ?? 0,
 });

@@ -15,6 +15,11 @@ const UNKNOWN = -1;
 const NAMED = 1_000_000;
 const MOST_TASKS = 16;
 const PAGE = 4096;
+/** What a program cannot see in the end without rights of its own is not looked at. */
+const unasked = {
+  ...{ softDirty: false, ksmFlag: false, scanCategories: 0 },
+  ...{ emptyWritten: false, holesWritten: false },
+};
 
 /** Plain data, copied together with the machine. Steps are numbered as in listSteps(). */
 export interface Seen {
@@ -103,8 +108,7 @@ export class Onlooker implements Observer<Seen> {
     for (const task of seen.at.keys()) this.close(seen, task);
     const contentOf = (content: number): number => this.valueOf(seen, content);
     const views = look(machine, this.workload, {
-      softDirty: false,
-      ksmFlag: false,
+      features: unasked,
       countsHidden: true,
       asksEachPart: false,
       contentOf,

@@ -13,7 +13,7 @@ import { newSwapState, type SwapState } from './swap_state';
 import { Level, Slot, spansOf, Table } from './table';
 import { newTask, type Task } from './task';
 import { Tlb } from './tlb';
-import { type Pfn, pfn, type Vaddr, vaddr } from './units';
+import { hex, PAGE_SIZE, type Pfn, pfn, type Vaddr, vaddr } from './units';
 import { newUserState, type UserState } from './user_state';
 import { type Cost, noCost, type Watch } from './watch';
 
@@ -30,6 +30,8 @@ export interface MachineConfig {
   nodes: number;
   /** A step `migrate` without a node goes to another node and comes back, as a program has to that asks for it. */
   migratesBack?: boolean;
+  /** What people call memory, for what they are told. */
+  regions: readonly { readonly name: string; readonly start: number; readonly pages: number }[];
 }
 
 export const defaultConfig: MachineConfig = {
@@ -38,7 +40,17 @@ export const defaultConfig: MachineConfig = {
   debugVm: true,
   thp: 'always',
   nodes: 1,
+  regions: [],
 };
+
+/** Where an address lies, by the names that people gave: `guest[5]`; else in hexadecimal. */
+export function nameOfAddress({ regions }: MachineConfig, va: number): string {
+  for (const { name, start, pages } of regions) {
+    const index = Math.floor((va - start) / PAGE_SIZE);
+    if (index >= 0 && index < pages) return `${name}[${index}]`;
+  }
+  return hex(va);
+}
 
 /** struct mmu_gather batches and the rest of a CPU that is not a lock. */
 export class Machine {

@@ -1,11 +1,11 @@
 /** The objects of a machine in words: what a trace shows before and after a step. */
 import {
-  hex,
   idOf,
   kindOf,
   Level,
   type Machine,
   Mapping,
+  nameOfAddress,
   PG_active,
   PG_dirty,
   PG_double_map,
@@ -20,16 +20,6 @@ import {
   TABLE_STRIDE,
   type Table,
 } from '../core/index';
-import type { Workload } from '../workload/index';
-
-/** Where an address lies, by the fixture's own names. */
-export function nameOfAddress(workload: Workload, va: number): string {
-  for (const [name, region] of workload.regions) {
-    const index = Math.floor((va - region.start) / 4096);
-    if (index >= 0 && index < region.pages) return `${name}[${index}]`;
-  }
-  return hex(va);
-}
 
 function findTable(table: Table, id: number): Table | null {
   if (table.id === id) return table;
@@ -72,14 +62,14 @@ const mappingWords: Record<number, string> = {
 const owner = (m: Machine, id: number): string => (id < 0 ? 'free' : `held by ${m.tasks[id]?.name ?? id}`);
 
 /** The name of an object, for the left side of a change. */
-export function nameOf(m: Machine, workload: Workload, object: number): string {
+export function nameOf(m: Machine, object: number): string {
   const id = idOf(object);
   switch (kindOf(object)) {
     case 'entry': {
       const found = tableById(m, Math.floor(id / TABLE_STRIDE));
       if (!found) return 'entry';
       const { table, process } = found;
-      const where = nameOfAddress(workload, new Slot(table, id % TABLE_STRIDE).va);
+      const where = nameOfAddress(m.config, new Slot(table, id % TABLE_STRIDE).va);
       return `${process === m.mms[0]?.name ? '' : `${process}: `}${table.level === Level.pmd ? 'pmd' : 'pte'} ${where}`;
     }
     case 'spinlock':
@@ -108,7 +98,7 @@ export function nameOf(m: Machine, workload: Workload, object: number): string {
 }
 
 /** The state of an object, for both sides of a change. */
-export function stateOf(m: Machine, workload: Workload, object: number): string {
+export function stateOf(m: Machine, object: number): string {
   const id = idOf(object);
   const { pages } = m;
   switch (kindOf(object)) {
@@ -134,7 +124,7 @@ export function stateOf(m: Machine, workload: Workload, object: number): string 
     case 'content':
       return pages.exists(pfn(id)) ? `#${pages.contentOf(pfn(id))}` : 'device';
     case 'tlb':
-      return showTlb(m, workload, id);
+      return showTlb(m, id);
     case 'mmCounters':
       return String(m.mm(id).tlb_flush_pending);
     case 'userfaultfd': {
@@ -148,12 +138,12 @@ export function stateOf(m: Machine, workload: Workload, object: number): string 
   }
 }
 
-function showTlb(m: Machine, workload: Workload, cpu: number): string {
+function showTlb(m: Machine, cpu: number): string {
   const tlb = m.tlbs[cpu];
   if (!tlb || tlb.isEmpty) return 'empty';
   const entries = [...tlb.huge, ...tlb.small];
   if (entries.length > 4) return `${entries.length} entries`;
   return entries
-    .map(([vpn, entry]) => `${nameOfAddress(workload, vpn * 4096)} ${show_pte(entry)}`)
+    .map(([vpn, entry]) => `${nameOfAddress(m.config, vpn * 4096)} ${show_pte(entry)}`)
     .join('; ');
 }

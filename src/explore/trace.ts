@@ -33,6 +33,22 @@ export interface TraceLine {
   readonly changes: readonly Change[];
 }
 
+/** A step that was performed while nobody else ran: in `start` or `finally` of the fixture, or what follows them. */
+export interface SoloStep {
+  /** Empty for the exit of all processes. */
+  readonly actor: string;
+  /** In the fixture's words. */
+  readonly text: string;
+  /** Of the entries of all regions. */
+  readonly changes: readonly Change[];
+  readonly told: readonly SoloLine[];
+}
+
+export interface SoloLine {
+  readonly kind: 'fixture' | 'log' | 'signal' | 'event' | 'wake' | 'bug' | 'broken';
+  readonly text: string;
+}
+
 /** A leaf entry of a region by name. */
 export interface EntryState {
   readonly where: string;
@@ -43,7 +59,12 @@ export interface Trace {
   readonly fixture: string;
   readonly variant: string;
   readonly actors: readonly string[];
+  /** One after another, before the tasks begin. */
+  readonly start: readonly SoloStep[];
+  /** The tasks, in the order of the schedule. */
   readonly lines: readonly TraceLine[];
+  /** One after another, when the tasks have ended; without steps of the kernel's own in which nothing is told. */
+  readonly finish: readonly SoloStep[];
   /** Entries of the regions before the tasks began and after they ended; runs of equal entries are one. */
   readonly before: readonly EntryState[];
   readonly after: readonly EntryState[];

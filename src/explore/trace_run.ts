@@ -1,22 +1,22 @@
 /** Runs one schedule with everything written down. */
 import {
-  entry as e,
   type Happening,
-  hex,
-  Level,
+  type KernelClass,
   type Machine,
   mmapSemObject,
-  type Pte,
-  show_pte,
-  type Table,
+  must,
   type Task,
   type Tracer,
+  type Watch,
 } from '../core/index';
 import type { Workload } from '../workload/index';
-import { nameOf, nameOfAddress, stateOf } from './describe';
+import { nameOf, stateOf } from './describe';
+import { entriesOf } from './entries';
 import { Execution, runningActors } from './execution';
-import type { Start } from './start';
-import type { Change, EntryState, Trace, TraceLine } from './trace';
+import { SoloWriter } from './solo_trace';
+import { type Observer, prepare, type Start } from './start';
+import { tell } from './tell';
+import type { Change, SoloStep, Trace, TraceLine } from './trace';
 
 /** Wraps every kernel function so that the watch hears of it. */
 export const tellAll: Tracer = {
@@ -25,29 +25,73 @@ export const tellAll: Tracer = {
   leave: (k, name) => k.m.watch?.({ kind: 'leave', task: k.task, name }),
 };
 
+/** The start of a run that is to be told, and what happened in it. */
+export interface ToldStart<Notes extends object> extends Start<Notes> {
+  readonly steps: readonly SoloStep[];
+  readonly found: (notes: Notes) => readonly string[];
+}
+
 /**
- * @param start from a kernel that was built with tellAll
- * @param schedule whose turn it is, step by step; where it ends, whoever can goes on, the last actor first
- * @param found what the observer has found so far: what is new after a step is written into the trace
+ * As prepare(), with everything written down.
+ * @param Kernel built with tellAll
+ * @param found what the observer has found so far
  */
+export function prepareTold<Notes extends object>(
+  workload: Workload,
+  Kernel: KernelClass,
+  observer: Observer<Notes>,
+  found: ToldStart<Notes>['found'],
+): ToldStart<Notes> {
+  let writer: SoloWriter | null = null;
+  const start = prepare(workload, Kernel, {
+    begin: observer.begin,
+    watch: (m, notes) => {
+      const own = new SoloWriter(
+        m,
+        newsOf(() => found(notes)),
+      );
+      writer = own;
+      return both((h) => own.hear(h), observer.watch(m, notes));
+    },
+  });
+  const told = must<SoloWriter>(writer, 'prepareTold(): nobody was watched');
+  told.end();
+  return { ...start, observer, steps: told.steps, found };
+}
+
+const both =
+  (first: Watch, second: Watch): Watch =>
+  (h) => {
+    first(h);
+    second(h);
+  };
+
+/**
+ * What is new of a list that grows, whenever it is asked for.
+ * @param seen how much of it is known
+ */
+function newsOf(list: () => readonly string[], seen = 0): () => readonly string[] {
+  return () => {
+    const news = list().slice(seen);
+    seen += news.length;
+    return news;
+  };
+}
+
+/** @param schedule whose turn it is, step by step; where it ends, whoever can goes on, the last actor first */
 export function traceRun<Notes extends object>(
-  start: Start<Notes>,
+  start: ToldStart<Notes>,
   variant: string,
   schedule: readonly number[],
-  found: (notes: Notes) => readonly string[],
 ): { trace: Trace; execution: Execution<Notes>; diverged: boolean } {
-  const writer = new TraceWriter(start.workload);
-  const watched: Start<Notes> = { ...start, observer: writer.beside(start) };
-  const execution = new Execution(watched);
-  writer.machine = execution.machine;
-  const before = entriesOf(execution.machine, start.workload);
+  const { workload } = start;
+  const writer = new TraceWriter(workload);
+  const execution = new Execution({ ...start, observer: writer.beside(start.observer) });
+  const { machine } = execution;
+  writer.machine = machine;
+  writer.news = newsOf(() => start.found(execution.notes), start.found(start.notes).length);
+  const before = entriesOf(machine);
   let diverged = false;
-  let seen = 0;
-  const note = (position: number): void => {
-    const broken = found(execution.notes);
-    for (const text of broken.slice(seen)) writer.line(position, 'broken', text);
-    seen = broken.length;
-  };
   for (let i = 0; ; i++) {
     let position = schedule[i] ?? -1;
     if (position < 0 || !execution.canStep(position)) {
@@ -58,22 +102,32 @@ export function traceRun<Notes extends object>(
       position = enabled.includes(last) ? last : enabled[0]!;
     }
     writer.step(execution, position);
-    note(position);
   }
-  const after = entriesOf(execution.machine, start.workload);
-  writer.quietly = true;
-  execution.finish();
-  note(execution.schedule.at(-1) ?? writer.first());
+  const after = entriesOf(machine);
+  const finish = writer.finish(execution);
   const { actors, lines } = writer;
-  const trace = { fixture: start.workload.fixture.name, variant, actors, lines, before, after };
+  const trace = {
+    fixture: workload.fixture.name,
+    variant,
+    actors,
+    start: start.steps,
+    lines,
+    finish,
+    before,
+    after,
+  };
   return { trace, execution, diverged };
 }
 
 class TraceWriter {
   readonly lines: TraceLine[] = [];
-  /** Only what matters is written: the exit of the processes is the same for all. */
-  quietly = false;
   machine: Machine | null = null;
+  news: () => readonly string[] = () => [];
+  /** Writes when nobody can go on. First those are heard of who wait for ever, then what is done one after another. */
+  private solo: SoloWriter | null = null;
+  private areTasksOver = false;
+  /** Position of who did something last. */
+  private last = 0;
   private readonly depths = new Map<number, number>();
   /** Those who run, in the order of the schedule's numbers; then whoever is heard of besides. */
   readonly actors: string[];
@@ -82,28 +136,16 @@ class TraceWriter {
     this.actors = runningActors(workload).map(({ name }) => name);
   }
 
-  /** Of a fixture without tasks, whoever was there first. */
-  first(): number {
-    const task = this.machine?.tasks[0];
-    return this.actors.length > 0 || !task ? 0 : this.positionOf(task);
-  }
-
   private positionOf(task: Task): number {
     const known = this.actors.indexOf(task.name);
     return known < 0 ? this.actors.push(task.name) - 1 : known;
   }
 
-  /** The observer of `start`, with this writer listening, too. */
-  beside<Notes extends object>(start: Start<Notes>): Start<Notes>['observer'] {
+  /** An observer, with this writer listening, too. */
+  beside<Notes extends object>(observer: Observer<Notes>): Observer<Notes> {
     return {
-      begin: start.observer.begin,
-      watch: (m, notes) => {
-        const watch = start.observer.watch(m, notes);
-        return (h) => {
-          this.hear(h);
-          watch(h);
-        };
-      },
+      begin: observer.begin,
+      watch: (m, notes) => both((h) => this.hear(h), observer.watch(m, notes)),
     };
   }
 
@@ -116,32 +158,54 @@ class TraceWriter {
     const running = execution.running[position]!;
     const label = running.next?.label ?? '';
     const objects = execution.announced(position)?.objects ?? [];
-    const before = objects.map((o) => stateOf(machine, this.workload, o));
+    const before = objects.map((o) => stateOf(machine, o));
     const at = this.lines.length;
     const depth = this.depths.get(position) ?? 0;
     const sems = machine.mms.map(({ id }) => mmapSemObject(id)).filter((sem) => !objects.includes(sem));
-    const held = new Map(sems.map((sem) => [sem, stateOf(machine, this.workload, sem)]));
+    const held = new Map(sems.map((sem) => [sem, stateOf(machine, sem)]));
     execution.take(position);
+    this.last = position;
     const changes = objects.flatMap((object, i) => {
-      const after = stateOf(machine, this.workload, object);
+      const after = stateOf(machine, object);
       if (after === before[i]) return [];
-      return [{ object: nameOf(machine, this.workload, object), before: before[i]!, after }];
+      return [{ object: nameOf(machine, object), before: before[i]!, after }];
     });
-    const where =
-      changes.length === 0 && objects[0] !== undefined ? nameOf(machine, this.workload, objects[0]) : '';
+    const where = changes.length === 0 && objects[0] !== undefined ? nameOf(machine, objects[0]) : '';
     const text = where === '' || label.includes(where) ? label : `${label} ${where}`;
     this.lines.splice(at, 0, { actor: position, depth, kind: 'step', text, changes });
     for (const [sem, was] of held) {
-      const after = stateOf(machine, this.workload, sem);
+      const after = stateOf(machine, sem);
       if (after === was) continue;
-      const object = nameOf(machine, this.workload, sem);
+      const object = nameOf(machine, sem);
       this.line(position, 'release', `release ${object}`, [{ object, before: was, after }]);
     }
+    this.note();
+  }
+
+  /** What is left when nobody can go on: the end of the tasks, then what is done one after another. */
+  finish<Notes extends object>(execution: Execution<Notes>): readonly SoloStep[] {
+    const solo = new SoloWriter(execution.machine, this.news);
+    this.solo = solo;
+    execution.finish();
+    solo.end();
+    return solo.steps;
+  }
+
+  /** What was found since is said to whoever did something last. */
+  private note(): void {
+    for (const text of this.news()) this.line(this.last, 'broken', text);
   }
 
   private hear(h: Happening): void {
-    if (!('task' in h)) return;
-    if (this.quietly && h.kind !== 'bug' && h.kind !== 'signal') return;
+    if (this.solo && !this.areTasksOver) {
+      this.note();
+      this.areTasksOver = h.kind === 'begin' || h.kind === 'quiet';
+    }
+    if (this.areTasksOver) this.solo?.hear(h);
+    else if ('task' in h) this.hearOfTask(h);
+  }
+
+  private hearOfTask(h: Extract<Happening, { task: Task }>): void {
     const position = this.positionOf(h.task);
     if (h.kind === 'enter') {
       this.line(position, 'call', `${h.name}()`);
@@ -154,78 +218,9 @@ class TraceWriter {
       const before = `held by ${h.task.name}`;
       this.line(position, 'release', `unlock ${name}`, [{ object: name, before, after: 'free' }]);
     } else {
-      const told = this.tell(h);
+      const told = tell(this.workload.config, h);
       if (told) this.line(position, told.kind, told.text);
-    }
-  }
-
-  private tell(h: Happening): { kind: TraceLine['kind']; text: string } | null {
-    const at = (va: number): string => nameOfAddress(this.workload, va);
-    switch (h.kind) {
-      case 'begin':
-        return { kind: 'fixture', text: h.text };
-      case 'fault':
-        return { kind: 'fault', text: `page fault at ${at(h.va)}, flags ${hex(h.flags)}` };
-      case 'event':
-        return { kind: 'event', text: `userfaultfd message: ${h.msg.event} ${at(h.msg.address)}` };
-      case 'wake':
-        return { kind: 'wake', text: `wakes ${h.woken.name}` };
-      case 'signal':
-        return { kind: 'signal', text: `${h.signal} at ${at(h.va)}: ${h.why}` };
-      case 'log':
-        return { kind: 'log', text: h.text };
-      case 'bug':
-        return { kind: 'bug', text: h.text };
-      case 'return':
-        return h.result < 0 ? { kind: 'fixture', text: `${h.name} returns ${h.result}` } : null;
-      default:
-        return null;
-    }
-  }
-}
-
-/** The entries of all regions, equal neighbours as one. */
-export function entriesOf(m: Machine, workload: Workload): EntryState[] {
-  const states: EntryState[] = [];
-  for (const mm of m.mms) {
-    const found: { va: number; entry: Pte; huge: boolean }[] = [];
-    collect(mm.pgd, found);
-    const prefix = m.mms.length > 1 ? `${mm.name}: ` : '';
-    for (let i = 0; i < found.length; ) {
-      const first = found[i]!;
-      let j = i + 1;
-      while (j < found.length && continues(found, i, j)) j++;
-      const last = found[j - 1]!;
-      const end = j - i > 1 ? ` .. ${nameOfAddress(workload, last.va)}` : '';
-      states.push({
-        where: `${prefix}${nameOfAddress(workload, first.va)}${end}`,
-        entry: show_pte(first.entry),
-      });
-      i = j;
-    }
-  }
-  return states;
-}
-
-const flagsOf = (text: string): string => text.slice(text.indexOf(' '));
-
-function continues(found: { va: number; entry: Pte; huge: boolean }[], from: number, at: number): boolean {
-  const [a, b] = [found[from]!, found[at]!];
-  if (a.huge || b.huge || b.va - found[at - 1]!.va !== 4096) return false;
-  return flagsOf(show_pte(a.entry)) === flagsOf(show_pte(b.entry));
-}
-
-function collect(table: Table, found: { va: number; entry: Pte; huge: boolean }[]): void {
-  const leaf = table.level <= Level.pmd;
-  for (let i = 0; i < table.size; i++) {
-    const child = table.child.get(i);
-    if (child) collect(child, found);
-    else if (leaf && !e.pte_none(table.entries[i]! as Pte)) {
-      found.push({
-        va: table.addressOf(i),
-        entry: table.entries[i]! as Pte,
-        huge: table.level === Level.pmd,
-      });
+      if (h.kind === 'stuck') this.last = position;
     }
   }
 }

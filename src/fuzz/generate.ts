@@ -10,11 +10,13 @@ import {
   verbs,
 } from '../workload/index';
 import { type Draft, nowhere, placed } from './draft';
-import { type Choice, choices, type Surroundings, stepFrom } from './step_choice';
+import { type Choice, choices, FEATURES_AT, type Surroundings, stepFrom } from './step_choice';
 
 export interface GenerateOptions {
   /** Verbs and groups of verbs that do not appear. */
   readonly without: ReadonlySet<string>;
+  /** A userfaultfd may be opened with features that old kernels lack or that bring SIGBUS; else only those for events. */
+  readonly everyFeature?: boolean;
 }
 
 interface RegionChoice {
@@ -42,6 +44,9 @@ interface Plan {
   readonly monitor: 'none' | 'unprotect' | 'snapshot' | 'copy' | 'zeropage';
   /** What is done with the first region before all else, because most that follows needs it. */
   readonly prelude: keyof typeof preludes;
+  /** Of the userfaultfd that the prelude opens, as bits. */
+  readonly features: number;
+  readonly everyFeature: boolean;
   readonly start: readonly Choice[];
   readonly tasks: readonly (readonly Choice[])[];
   readonly finally: readonly Choice[];
@@ -52,6 +57,7 @@ const preludes = {
   written: ['write'],
   registered: ['write', 'uffd_register'],
   protected: ['write', 'uffd_register', 'uffd_protect'],
+  opened: ['write', 'uffd_open', 'uffd_register', 'uffd_protect'],
 } as const;
 
 const mostly = <T>(usual: T, ...others: T[]): Arbitrary<T> =>
@@ -73,11 +79,17 @@ const regions: Arbitrary<RegionChoice> = fc.record({
   elsewhere: mostly(false, true),
 });
 
+function featureCount(): number {
+  const part = verbs.uffd_open?.parts.find(({ kind }) => kind === 'features');
+  return part?.kind === 'features' ? part.of.length : 0;
+}
+
 /** Drafts; every one of them is a fixture, and the small ones among them come from small choices. */
 export function drafts(options: GenerateOptions): Arbitrary<Draft> {
   const choice = choices(options.without);
   const steps = (minLength: number, maxLength: number): Arbitrary<Choice[]> =>
     fc.array(choice, { minLength, maxLength });
+  const { everyFeature = false } = options;
   const hasUffd = !options.without.has('userfaultfd') && !options.without.has('uffd_serve');
   const plan = {
     softdirty: mostly(true, false),
@@ -87,8 +99,13 @@ export function drafts(options: GenerateOptions): Arbitrary<Draft> {
     regions: fc.array(regions, { minLength: 1, maxLength: 3 }),
     twoProcesses: mostly(false, true),
     prelude: hasUffd
-      ? mostly<Plan['prelude']>('none', 'written', 'registered', 'protected', 'protected', 'protected')
+      ? mostly<Plan['prelude']>(
+          ...(['none', 'written', 'registered', 'protected', 'protected', 'protected'] as const),
+          ...(everyFeature ? (['opened', 'opened'] as const) : []),
+        )
       : mostly<Plan['prelude']>('none', 'written'),
+    features: everyFeature ? fc.nat(2 ** featureCount() - 1) : fc.constant(0),
+    everyFeature: fc.constant(everyFeature),
     monitor: hasUffd
       ? fc.constantFrom<Plan['monitor']>('none', 'unprotect', 'snapshot', 'copy', 'zeropage')
       : fc.constant<Plan['monitor']>('none'),
@@ -135,7 +152,11 @@ class Composer {
 
   draft(): Draft {
     const { plan } = this;
-    const prelude = preludes[plan.prelude].map((verb) => ({ ...noChoice, verb }));
+    const prelude = preludes[plan.prelude].map((verb) => ({
+      ...noChoice,
+      verb,
+      extras: verb === 'uffd_open' ? plan.features << FEATURES_AT : 0,
+    }));
     const start = this.listed([...prelude, ...plan.start]);
     const tasks = this.tasks();
     const last = this.listed(plan.finally);
@@ -207,6 +228,7 @@ class Composer {
       child: `child${this.forks + 1}`,
       hasDefaultUffd: this.hasDefaultUffd,
       hasMessage: this.readers.has(actor),
+      everyFeature: this.plan.everyFeature,
     };
   }
 

@@ -28,7 +28,12 @@ export interface Surroundings {
   /** The default userfaultfd is open: opening it again would take its name from the one that others use. */
   readonly hasDefaultUffd: boolean;
   readonly hasMessage: boolean;
+  /** Whether features that a kernel may not have, and SIGBUS instead of messages, are wanted. */
+  readonly everyFeature: boolean;
 }
+
+/** In `extras` of a choice the bits of the features begin here. */
+export const FEATURES_AT = 3;
 
 /** How often a verb is chosen; 1 where nothing is said. */
 const weights: Readonly<Record<string, number>> = {
@@ -145,8 +150,8 @@ function fill(step: Writable, part: Part, choice: Choice, around: Surroundings):
       if (choice.extras % 8 !== 7) step.flags = step.flags.filter((flag) => flag !== 'dontwake');
       return true;
     case 'features':
-      step.features = bits(part.of, choice.extras >> 3).filter(
-        (feature) => !/^(sigbus|wp_\w+)$/.test(feature),
+      step.features = bits(part.of, choice.extras >> FEATURES_AT).filter(
+        (feature) => around.everyFeature || !/^(sigbus|wp_\w+)$/.test(feature),
       );
       return true;
     case 'name':

@@ -1,7 +1,9 @@
 /** What a system call promises to the program when it returns, and what may be while it runs. */
 import { flags as f, type Happening, type Machine, mainline, type Task } from '../core/index';
+import { disarmTarget, mayHaveMoved, move } from './follow_move';
 import {
   type ActiveCall,
+  allowAlso,
   armedOf,
   either,
   fileKey,
@@ -103,11 +105,6 @@ function sleepersOn(h: Of<'call'>): number[] {
     .sort((a, b) => a - b);
 }
 
-function allowAlso(notes: Notes, mm: number, va: number, content: number): void {
-  const key = viewKey(mm, va);
-  notes.view.set(key, either(...(notes.view.get(key) ?? [0]), content));
-}
-
 export function followReturn(h: Of<'return'>, m: Machine, notes: Notes): void {
   const name = nameOf(h);
   const at = notes.calls.findIndex((c) => c.task === h.task.id);
@@ -115,6 +112,7 @@ export function followReturn(h: Of<'return'>, m: Machine, notes: Notes): void {
   if (call) notes.calls.splice(at, 1);
   notes.faultedArmed.delete(h.task.id);
   if (h.result < 0) notes.refused.push({ name: h.name, result: h.result });
+  if (call && h.name === 'mremap' && h.result < 0) mayHaveMoved(notes, h);
   if (!call || (h.result < 0 && !passedHoles(h))) return;
   if (protects(h) && !call.overlapped) arm(h, m, notes);
   if (disarms.has(name)) disarm(notes, name, call);
@@ -215,44 +213,6 @@ function changeFile(
     const key = fileKey(vma.vm_file.id, fileIndexAt(vma, va));
     notes.fileView.set(key, change(backgroundAt(notes, vma, va)));
   }
-}
-
-/** What was mapped where something moves to is gone, and its protection with it. */
-function disarmTarget(notes: Notes, h: Of<'call'> | Of<'return'>): void {
-  const to = h.args.to ?? h.start;
-  remove(armedOf(notes, h.mm.id), to, to + (h.end - h.start));
-}
-
-/** What was stored, and what was armed, is at the new address now. */
-function move(notes: Notes, m: Machine, h: Of<'return'>, call: ActiveCall): void {
-  const to = h.args.to ?? h.start;
-  const end = to + (h.end - h.start);
-  for (const [key] of [...notes.view]) {
-    const va = vaOfKey(key);
-    const isOld = mmOfKey(key) === h.mm.id && va >= to && va < end && !call.storedSince?.has(key);
-    if (isOld) notes.view.delete(key);
-  }
-  for (const [key, allowed] of [...notes.view]) {
-    const va = vaOfKey(key);
-    if (mmOfKey(key) !== h.mm.id || va < h.start || va >= h.end) continue;
-    notes.view.delete(key);
-    const there = viewKey(h.mm.id, va - h.start + to);
-    notes.view.set(there, either(...allowed, ...(notes.view.get(there) ?? [])));
-  }
-  const tracked = notes.tracked.get(h.mm.id);
-  if (tracked) {
-    add(tracked.newer, to, end);
-    // To whoever copies memory by soft-dirty, what has moved is new.
-    for (const leaf of leavesOf(m, h.mm, to, end))
-      if (!leaf.huge) tracked.stored.add(viewKey(h.mm.id, leaf.va));
-  }
-  disarmTarget(notes, h);
-  const mayBe = mayBeArmedOf(notes, h.mm.id);
-  const moved = mayBe.list.filter((r) => r.start < h.end && r.end > h.start);
-  remove(mayBe, h.start, h.end);
-  remove(mayBe, to, end);
-  for (const r of moved)
-    add(mayBe, Math.max(r.start, h.start) - h.start + to, Math.min(r.end, h.end) - h.start + to);
 }
 
 /** The child sees what the parent saw; what the parent's threads stored during fork, before or after. */

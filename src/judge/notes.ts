@@ -106,3 +106,9 @@ function rangesOf(map: Map<number, Ranges>, mm: number): Ranges {
 /** What an entry was before it was cleared on its way to its present value. */
 export const beforeHiding = (h: Extract<Happening, { kind: 'entry' }>, notes: Notes): Pte =>
   notes.cleared.get(viewKey(h.mmId, h.va)) ?? h.before;
+
+/** Something else that a load of a page may see. */
+export function allowAlso(notes: Notes, mm: number, va: number, ...contents: number[]): void {
+  const key = viewKey(mm, va);
+  notes.view.set(key, either(...(notes.view.get(key) ?? [0]), ...contents));
+}

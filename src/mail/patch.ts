@@ -146,11 +146,26 @@ export function diffstat(files: readonly PatchedFile[]): string[] {
   const sum = (of: (file: PatchedFile) => number): number => files.reduce((n, file) => n + of(file), 0);
   const bar = (n: number, sign: string): string =>
     sign.repeat(n > 0 ? Math.max(1, Math.round(n * scale)) : 0);
+  const count = (n: number, one: string, more: string): string[] =>
+    n === 0 ? [] : [`${n} ${n === 1 ? one : more}`];
+  const sums = [
+    ...count(files.length, 'file changed', 'files changed'),
+    ...count(
+      sum((f) => f.added),
+      'insertion(+)',
+      'insertions(+)',
+    ),
+    ...count(
+      sum((f) => f.removed),
+      'deletion(-)',
+      'deletions(-)',
+    ),
+  ];
   return [
     ...files.map(
       ({ file, added, removed }) =>
         `${file.padEnd(width)} | ${String(added + removed).padStart(3)} ${bar(added, '+')}${bar(removed, '-')}`,
     ),
-    `${files.length} files changed, ${sum((f) => f.added)} insertions(+), ${sum((f) => f.removed)} deletions(-)`,
+    sums.join(', '),
   ];
 }

@@ -56,7 +56,7 @@ function colored(diff: string, screen: Screen): string[] {
 function verdictsPart({ verdicts, compared, a, b }: Difference, screen: Screen): string[] {
   const title = paint(screen).bold(`verdicts that differ (${verdicts.length} of ${compared} fixtures)`);
   if (verdicts.length === 0) return [title];
-  const width = Math.max(...verdicts.map(({ fixture }) => columns(fixture)));
+  const width = Math.max(columns('fixture'), ...verdicts.map(({ fixture }) => columns(fixture)));
   const side = Math.max(12, Math.floor((screen.width - width - 4) / 2));
   const rows = verdicts.map((pair) => [pair.fixture, cell(pair, 'a', side), cell(pair, 'b', side)]);
   const heads = [
@@ -78,8 +78,25 @@ function cell(pair: VerdictPair, side: 'a' | 'b', width: number): string {
 function divergencePart(one: Divergence, { a, b }: Difference, screen: Screen): string[] {
   const color = paint(screen);
   const title = color.bold(`where they part: ${one.fixture}, schedule ${one.token}`);
+  return [title, ...startPart(one, a, b, screen), ...racePart(one, a, b, screen)];
+}
+
+/** What differs before anybody races. */
+function startPart({ start }: Divergence, a: string, b: string, screen: Screen): string[] {
+  if (!start) return [];
+  return [
+    '  already in the steps before the race:',
+    ...block(`${a}: ${start.a ?? 'has no more'}`, 4, screen),
+    ...block(`${b}: ${start.b ?? 'has no more'}`, 4, screen),
+  ];
+}
+
+function racePart(one: Divergence, a: string, b: string, screen: Screen): string[] {
   if (one.at === null) {
-    return [title, ...block(`Both take the same ${one.steps.a} steps, to the same end.`, 2, screen)];
+    const same = `Both take the same ${one.steps.a} steps`;
+    return one.end.a.join('\n') === one.end.b.join('\n')
+      ? block(`${same}, to the same end.`, 2, screen)
+      : [...block(`${same}; what follows differs.`, 2, screen), '', ...endDiff(one, a, b, screen)];
   }
   const last = one.last ? [`both, step ${one.at - 1}: ${one.last}`] : [];
   const forked = one.fork ? [`decided in ${one.fork.where}: ${one.fork.text}`] : [];
@@ -92,7 +109,7 @@ function divergencePart(one: Divergence, { a, b }: Difference, screen: Screen): 
         ...block(`${b}: ${one.entry.b ?? 'no change any more'}`, 4, screen),
       ]
     : ['  every entry takes the same values, in the same order'];
-  return [title, ...text, ...sides, ...entry, '', ...endDiff(one, a, b, screen)];
+  return [...text, ...sides, ...entry, '', ...endDiff(one, a, b, screen)];
 }
 
 function side(variant: string, at: number, parting: Parting | null, screen: Screen): string[] {

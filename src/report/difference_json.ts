@@ -46,6 +46,7 @@ const divergenceFields = (one: Divergence): object => ({
   steps: one.steps,
   at: one.at,
   last: one.last,
+  start: one.start,
   fork: one.fork && conditionFields(one.fork),
   a: one.a && partingFields(one.a),
   b: one.b && partingFields(one.b),

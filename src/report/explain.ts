@@ -3,6 +3,7 @@ import type { EntryState, Trace } from '../explore/index';
 import { fold } from './fold';
 import { drawLanes } from './lanes';
 import { columns, indent, pad, paint, type Screen, wrap } from './screen';
+import { drawSolo } from './solo';
 
 export interface TraceScreen extends Screen {
   /** Steps that changed nothing are drawn as well. */
@@ -16,13 +17,18 @@ export interface Replay {
   readonly token: string;
 }
 
+export const START = 'start, one step after another';
+export const FINISH = 'finally, one step after another';
+
 /** The run, the entries before and after it, and how to see it again. */
 export function renderTrace(trace: Trace, replay: Replay, screen: TraceScreen): string {
   const { lines, hidden } = screen.full ? { lines: trace.lines, hidden: 0 } : fold(trace.lines);
   const parts = [
+    drawSolo(START, trace.start, screen),
     entries('entries before', trace.before, screen),
-    drawLanes(trace, lines, screen, screen.full),
+    lines.length > 0 ? drawLanes(trace, lines, screen, screen.full) : [],
     entries('entries after', trace.after, screen),
+    drawSolo(FINISH, trace.finish, screen),
     hidden > 0
       ? wrap(`${hidden} steps that changed nothing are folded; --full shows them.`, screen.width)
       : [],

@@ -114,7 +114,7 @@ function draw(id, cell, all, run, other) {
 function drawRun(all, run, other) {
   shown.sides = sidesOf(run, other, hrefOf);
   const [own] = shown.sides;
-  shown.focus = own.lanes;
+  shown.focus = own.steps.length > 0 ? own.lanes : null;
   shown.range = make('input', { type: 'range', min: 1, max: own.steps.length, value: 1, ariaLabel: 'step' });
   shown.range.addEventListener('input', () => go(Number(shown.range.value)));
   shown.count = make('a', {});
@@ -135,10 +135,11 @@ function drawRun(all, run, other) {
   if (run.beside.length > 0) choices.append(choice('beside it', [{ value: '', text: 'nothing' },
     ...run.beside.map(({ variant }) => ({ value: variant, text: variant + ' (' + data.cells[run.fixture + '/' + variant].word + ')' }))],
     other ? other.variant : '', (variant) => link([run.fixture, run.variant, run.token, shown.at, ...(variant ? [variant] : [])])));
-  box.append(choices, bar);
+  box.append(choices);
   if (other && !other.parts) box.append(make('p', {}, other.variant + ' takes the same steps on this schedule, to the same end.'));
   const sides = make('div', { className: shown.sides.length > 1 ? 'sides two' : 'sides' }, ...shown.sides.map((side) => side.node));
-  box.append(sides, make('p', {}, make('code', {}, run.replay)));
+  const solo = (text) => text ? [make('pre', { className: 'solo', tabIndex: 0 }, text)] : [];
+  box.append(...solo(run.start), ...(own.steps.length > 0 ? [bar, sides] : []), ...solo(run.finish), make('p', {}, make('code', {}, run.replay)));
 }
 
 function choice(name, options, chosen, to) {
@@ -148,7 +149,7 @@ function choice(name, options, chosen, to) {
 }
 
 function go(step, push = true) {
-  if (!shown || !shown.run) return;
+  if (!shown || !shown.run || shown.sides[0].steps.length === 0) return;
   const [own, other] = shown.sides;
   shown.at = Math.min(Math.max(step, 1), own.steps.length);
   const line = own.steps[shown.at - 1];

@@ -1,6 +1,7 @@
 /** Runs for the HTML review, packed: every text and every line once, and what an earlier run did as a copy of it. */
 import type { Trace, TraceLine } from '../explore/index';
-import { type Replay, replayLine } from './explain';
+import { FINISH, type Replay, replayLine, START } from './explain';
+import { drawSolo } from './solo';
 
 /** What another variant does on the schedule of a run, up to the first step that differs. */
 export interface Beside {
@@ -29,7 +30,12 @@ export interface PackedRuns {
   readonly lines: readonly number[];
   /** Lines of all runs by `Numbers.code`; a stretch that came before as minus its length, and its place. */
   readonly tape: readonly number[];
-  /** Of each run fixture, variant, broken, actors, token, replay line, entries, length, and who is beside it. */
+  /** What comes before and after races, as text. */
+  readonly solos: readonly string[];
+  /**
+   * Of each run fixture, variant, broken, actors, token, replay line, number of the text before and of the one after
+   * it, entries, length, and who is beside it.
+   */
   readonly runs: readonly (readonly unknown[])[];
 }
 
@@ -46,7 +52,14 @@ class Numbers {
     this.all.push(text);
     return 0;
   }
+
+  number(text: string): number {
+    const code = this.code(text);
+    return code === 0 ? this.all.length - 1 : code - 1;
+  }
 }
+
+const SCREEN = { width: 100, color: false };
 
 /** Shorter stretches are no shorter as copies. */
 const LEAST = 3;
@@ -118,8 +131,9 @@ export function packRuns(runs: Iterable<ShownRun>): PackedRuns {
     );
     return all.length;
   };
-  const packed = [...map(runs, (run) => packedRun(run, add))];
-  return { texts: texts.all, lines: packedLines, tape: tape.written, runs: packed };
+  const solos = new Numbers();
+  const packed = [...map(runs, (run) => packedRun(run, add, solos))];
+  return { texts: texts.all, lines: packedLines, tape: tape.written, solos: solos.all, runs: packed };
 }
 
 /** One at a time: all runs of a review together need more memory than there is. */
@@ -127,13 +141,19 @@ function* map<A, B>(all: Iterable<A>, f: (one: A) => B): Generator<B> {
   for (const one of all) yield f(one);
 }
 
-const packedRun = (run: ShownRun, add: (lines: readonly TraceLine[]) => number): unknown[] => [
+const packedRun = (
+  run: ShownRun,
+  add: (lines: readonly TraceLine[]) => number,
+  solos: Numbers,
+): unknown[] => [
   run.fixture,
   run.variant,
   run.broken,
   run.trace.actors,
   run.replay.token,
   replayLine(run.replay),
+  solos.number(drawSolo(START, run.trace.start, SCREEN).join('\n')),
+  solos.number(drawSolo(FINISH, run.trace.finish, SCREEN).join('\n')),
   run.trace.before.map(({ where, entry }) => [where, entry]),
   add(run.trace.lines),
   run.beside.map(({ variant, lines, parts }) =>

@@ -7,7 +7,7 @@ h1{font-size:1.4rem;margin:0}h2{font-size:1.15rem}
 .wide{overflow:auto;max-height:70vh;border:1px solid var(--line)}
 table{border-collapse:collapse;font-size:.85rem}th,td{padding:.2rem .45rem;border-bottom:1px solid var(--line);text-align:left;white-space:nowrap}
 thead th{position:sticky;top:0;background:var(--box);white-space:normal;overflow-wrap:anywhere;min-width:5.5rem;vertical-align:bottom;z-index:2}
-#cell td{white-space:normal;vertical-align:top;overflow-wrap:anywhere;min-width:4rem}#cell .wide{max-height:none}#cell pre{overflow:auto;max-height:70vh;border:1px solid var(--line);padding:.4rem}#cell h3{font-size:1rem;margin:.8rem 0 .2rem}
+#cell td{white-space:normal;vertical-align:top;overflow-wrap:anywhere;min-width:4rem}#cell .wide{max-height:none}#cell pre{overflow:auto;max-height:70vh;border:1px solid var(--line);padding:.4rem}#cell .solo{max-height:30vh;margin:.5rem 0}#cell h3{font-size:1rem;margin:.8rem 0 .2rem}
 a{color:var(--link)}#cell:focus{outline-offset:2px}
 tbody th{position:sticky;left:0;background:var(--back);font-weight:500;z-index:1;min-width:11rem;max-width:14rem;white-space:normal;overflow-wrap:anywhere}
 #matrix a{text-decoration:none;display:block}#matrix th a{color:inherit}#matrix td a{color:var(--dim)}#matrix a:hover,#matrix a:focus{text-decoration:underline}

@@ -1,6 +1,6 @@
 /** Runs in the browser: the runs of the review from what packRuns in html_runs.ts made of them. */
 export const unpackRuns = `
-function unpackRuns({ texts, lines: numbers, tape, runs }) {
+function unpackRuns({ texts, lines: numbers, tape, solos, runs }) {
   let at = 0, newText = 0, newLine = 0;
   const text = () => { const code = numbers[at++]; return texts[code === 0 ? newText++ : code - 1]; };
   const lines = [];
@@ -17,8 +17,8 @@ function unpackRuns({ texts, lines: numbers, tape, runs }) {
   }
   let place = 0;
   const take = (length) => all.slice(place, place += length).map((number) => lines[number]);
-  return runs.map(([fixture, variant, broken, actors, token, replay, before, length, others]) => ({
-    fixture, variant, broken, actors, token, replay, before, lines: take(length),
+  return runs.map(([fixture, variant, broken, actors, token, replay, start, finish, before, length, others]) => ({
+    fixture, variant, broken, actors, token, replay, start: solos[start], finish: solos[finish], before, lines: take(length),
     beside: others.map(([other, own, here, there]) => own === undefined ? { variant: other, lines: [], parts: null }
       : { variant: other, lines: take(own), parts: { here, there } }),
   }));

@@ -1,5 +1,5 @@
 /** A trace in columns: one per actor, time downwards; one for all where so many do not fit. */
-import type { Change, Trace, TraceLine } from '../explore/index';
+import type { Change, SoloLine, Trace, TraceLine } from '../explore/index';
 import { columns, indent, pad, paint, type Screen, TIED, wrap } from './screen';
 
 /** An entry before and after, with its indentation, fits into this. */
@@ -85,25 +85,40 @@ function drawLine(line: TraceLine, lane: Lane, screen: Screen, full: boolean): s
   const block = (text: string): string[] => wrap(text, lane.width - by, 2);
   const at = (lines: string[]): string[] => indent(lines, lane.left + by);
   switch (line.kind) {
-    case 'fixture':
-      return at(block(line.text).map(color.bold));
     case 'call':
       return at(block(line.text.endsWith(')') ? line.text : `${line.text}()`));
     case 'log':
       return drawLog(`| ${line.text}`, lane.left + by, lane.width - by, screen).map(color.yellow);
-    case 'signal':
-    case 'bug':
-    case 'broken':
-      return at(block(`*** ${line.text}`).map(color.red));
-    case 'fault':
-    case 'event':
-    case 'wake':
-      return at(block(`[${TIED}${line.text}${TIED}]`).map(color.cyan));
     case 'release':
     case 'step': {
       const changes = line.changes.flatMap((change) => block(changeText(change)));
       return at(full || changes.length === 0 ? [...block(line.text).map(color.dim), ...changes] : changes);
     }
+    default:
+      return at(toldText({ kind: line.kind, text: line.text }, block, screen));
+  }
+}
+
+/** What the kernel, the hardware or the fixture tells, marked by who does. */
+export function toldText(
+  { kind, text }: { kind: SoloLine['kind'] | 'fault'; text: string },
+  block: (text: string) => string[],
+  screen: Screen,
+): string[] {
+  const color = paint(screen);
+  switch (kind) {
+    case 'fixture':
+      return block(text).map(color.bold);
+    case 'log':
+      return block(`| ${text}`).map(color.yellow);
+    case 'signal':
+    case 'bug':
+    case 'broken':
+      return block(`*** ${text}`).map(color.red);
+    case 'fault':
+    case 'event':
+    case 'wake':
+      return block(`[${TIED}${text}${TIED}]`).map(color.cyan);
   }
 }
 

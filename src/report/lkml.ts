@@ -1,10 +1,12 @@
 /** A review as a mail that can be sent as it is: a reply to the proposal, 72 columns, questions. */
+import type { SoloStep, Trace } from '../explore/index';
 import type { InvariantClass } from '../judge/index';
 import { essence } from './essence';
-import { replayLine } from './explain';
+import { FINISH, replayLine, START } from './explain';
 import { drawLanes } from './lanes';
 import { finding, type Review, type VariantReview, verdictAt, type Witness } from './review';
 import { columns, indent, wrap } from './screen';
+import { drawSolo } from './solo';
 import { brokenOf, classes, plural } from './words';
 
 const WIDTH = 72;
@@ -140,14 +142,34 @@ function findingPart(one: Witness, base: string | null, review: Review): string 
   return [
     paragraph(questions[broken.class]),
     paragraph(`In ${fixture} (${asks}) this order gives: ${broken.saw}`),
-    diagram(one).join('\n'),
+    ...raceOf(one),
     ...(isOld ? [paragraph(`${base} without this change has the same.`)] : []),
     replayLine(one.replay),
   ].join('\n\n');
 }
 
+/** What came before the race, the race, and what came to light after it. */
+function raceOf({ trace }: Witness): string[] {
+  const { start, lines } = trace;
+  const finish = trace.finish.filter(goesWrong);
+  const solo = (title: string, steps: readonly SoloStep[]): string =>
+    indent(drawSolo(title, steps, { ...SCREEN, width: WIDTH - 2 }), 2).join('\n');
+  const names = start.map(({ actor, text }) => `${actor}: ${text}`).join('; ');
+  const before = start.some(goesWrong)
+    ? solo(START, start)
+    : paragraph(`Before it, one step after another: ${names}.`);
+  return [
+    ...(start.length > 0 ? [before] : []),
+    ...(lines.length > 0 ? [diagram(trace).join('\n')] : []),
+    ...(finish.length > 0 ? [solo(FINISH, finish)] : []),
+  ];
+}
+
+const goesWrong = ({ told }: SoloStep): boolean =>
+  told.some(({ kind }) => kind === 'broken' || kind === 'bug' || kind === 'signal');
+
 /** The middle of a long race is left out: how it begins and how it ends say what it is. */
-function diagram({ trace }: Witness): string[] {
+function diagram(trace: Trace): string[] {
   const lines = indent(drawLanes(trace, essence(trace.lines), { ...SCREEN, width: WIDTH - 2 }, false), 2);
   if (lines.length <= DIAGRAM) return lines;
   const first = 22;

@@ -33,6 +33,8 @@ export function renderPage(one: VariantReview, review: Review): string {
     costs(meta, review),
     '## What the model does not show',
     ...notShown(one),
+    // A page is read, and sent, without the overview.
+    ...(review.besideKernelsBriefly ? [review.besideKernelsBriefly] : []),
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }

@@ -63,10 +63,11 @@ function messageText({ actor, event, flags, address, to, length, answer }: Messa
   return parts.join(' ');
 }
 
-function pagesText({ first, last, bits, content, stride }: PageRun): string {
+function pagesText({ first, last, bits, scan, content, stride }: PageRun): string {
   const value =
     content === null ? '' : ` ${valueText({ first, count: last - first + 1, value: content, stride })}`;
-  return `[${span(first, last)}] ${bits}${value.replace(/ x\d+$/, '')}`;
+  const categories = /^\?*$/.test(scan) ? '' : ` ${scan}`;
+  return `[${span(first, last)}] ${bits}${categories}${value.replace(/ x\d+$/, '')}`;
 }
 
 /** Regions that look different from before; one that is gone has no pages. */

@@ -78,8 +78,8 @@ export default defineVariant({
     uffd_api_features: (k) => mainline.uffd_api_features(k) | mainline.UFFD_FEATURE_PAGEFAULT_FLAG_WP,
     uffd_register_mode_valid: (_k, mode) => mode.missing || mode.wp,
 
-    vma_can_userfault(k, vma, vm_flags) {
-      if (!(vm_flags & VM_UFFD_WP)) return mainline.vma_can_userfault(k, vma, vm_flags);
+    vma_can_userfault(k, vma, vm_flags, ctx) {
+      if (!(vm_flags & VM_UFFD_WP)) return mainline.vma_can_userfault(k, vma, vm_flags, ctx);
       return k.vma_is_anonymous(vma);
     },
 

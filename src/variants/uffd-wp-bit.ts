@@ -233,7 +233,7 @@ export default defineVariant({
       const ctx = yield* mainline.mremap_userfaultfd_prep(k, vma);
       if (ctx === null) {
         vma.vm_userfaultfd_ctx = null;
-        vma.vm_flags = flags.withoutFlags(vma.vm_flags, BOTH);
+        k.userfaultfd_set_vm_flags(vma, flags.withoutFlags(vma.vm_flags, BOTH));
       }
       return ctx;
     },

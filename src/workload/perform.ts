@@ -1,6 +1,7 @@
 /** One step of a fixture in the kernel: which function each verb is. */
 import {
   assert,
+  type File,
   flags,
   type Kernel,
   type KRun,
@@ -19,7 +20,7 @@ import { type Act, actOf, call, contentOf, lengthOf, pagesOf, protectionBits, re
 import type { UserStep } from './fixture';
 import { uffdDeeds } from './perform_uffd';
 import { workDeeds } from './perform_work';
-import { closeAll } from './uffd_descriptors';
+import { closeAll, copyAll, fput } from './uffd_descriptors';
 import type { Region, Workload } from './workload';
 
 /** What a verb does. A number is the result of the system call, negative for an error. */
@@ -55,40 +56,59 @@ function targetOf(act: Act): Mm {
   return owner ?? act.k.task.mm;
 }
 
-/** mmap(2) of a whole region, with what is advised at once. Used by the start of a run as well. */
+/** A whole region with what is advised at once, before anybody runs. @returns 0, or the error of the first that failed */
 export function* mapRegion(k: Kernel, region: Region): KRun<number> {
-  const { spec } = region;
-  const file =
-    spec.file === null
-      ? {}
-      : {
-          file: must(
-            k.m.files.find((f) => f.name === spec.file),
-            'mapRegion(): no file',
-          ),
-        };
-  const len = region.pages * 4096;
-  const addr = yield* k.vm_mmap_pgoff(k.task.mm, {
-    addr: region.start,
-    len,
-    prot: protectionBits(spec.prot),
-    shared: spec.shared,
-    flags: mainline.MAP_FIXED,
-    ...file,
-  });
-  if (addr !== region.start) return addr;
-  const thp = spec.thp === 'default' ? [] : [spec.thp ? 'hugepage' : 'nohugepage'];
-  const kind = spec.file === null ? null : file.file?.kind;
-  for (const advice of kind === 'device' ? spec.advice : [...thp, ...spec.advice]) {
-    const result = yield* k.do_madvise(region.start, len, advice);
+  const error = yield* mapPages(k, region);
+  if (error !== 0) return error;
+  for (const advice of adviceOf(k, region)) {
+    const result = yield* k.do_madvise(region.start, region.pages * 4096, advice);
     if (result !== 0) return result;
   }
   return 0;
 }
 
+const fileOf = (k: Kernel, { spec }: Region): File | undefined =>
+  spec.file === null
+    ? undefined
+    : must(
+        k.m.files.find((f) => f.name === spec.file),
+        'fileOf(): no file',
+      );
+
+/** mmap(2). */
+function* mapPages(k: Kernel, region: Region): KRun<number> {
+  const { spec, start } = region;
+  const file = fileOf(k, region);
+  const addr = yield* k.vm_mmap_pgoff(k.task.mm, {
+    addr: start,
+    len: region.pages * 4096,
+    prot: protectionBits(spec.prot),
+    shared: spec.shared,
+    flags: mainline.MAP_FIXED,
+    ...(file ? { file } : {}),
+  });
+  return addr === start ? 0 : addr;
+}
+
+function adviceOf(k: Kernel, region: Region): readonly string[] {
+  const { thp, advice } = region.spec;
+  const isDevice = fileOf(k, region)?.kind === 'device';
+  return isDevice || thp === 'default' ? advice : [thp ? 'hugepage' : 'nohugepage', ...advice];
+}
+
+/** The system calls of mapRegion(), each told of: another thread may come between them. */
 function* mmap(act: Act): KRun<number> {
-  const region = regionOf(act, act.step.on!.region);
-  return yield* call(act, { prot: protectionBits(region.spec.prot) }, () => mapRegion(act.k, region));
+  const { k, step, start } = act;
+  const region = regionOf(act, step.on!.region);
+  const prot = protectionBits(region.spec.prot);
+  const error = yield* call(act, { prot }, () => mapPages(k, region));
+  if (error !== 0) return error;
+  for (const advice of adviceOf(k, region)) {
+    const advise = (): KRun<number> => k.do_madvise(start, lengthOf(act), advice);
+    const result = yield* call(act, { [advice]: 1 }, advise, 'madvise');
+    if (result !== 0) return result;
+  }
+  return 0;
 }
 
 function* mremap(act: Act): KRun<number> {
@@ -111,7 +131,9 @@ function* fork(act: Act): KRun<number> {
   );
   const args: Record<string, number> = {};
   return yield* call(act, args, function* () {
+    const copies = yield* copyAll(act);
     const mm = yield* k.copy_process(name);
+    for (const ctx of copies) yield* fput(act, ctx);
     args.child = mm.id;
     yield* k.step('child runs', childObject(child.id), true, () => {
       child.mm = mm;
@@ -191,8 +213,11 @@ export const deeds: Readonly<Record<string, Deed>> = {
       return Math.min(got, 0);
     });
   },
-  gup_write: (act) =>
-    call(act, {}, () => act.k.process_vm_rw_single_vec(targetOf(act), act.start, contentOf(act))),
+  gup_write: (act) => {
+    const mm = targetOf(act);
+    const write = (): KRun<number> => act.k.process_vm_rw_single_vec(mm, act.start, contentOf(act));
+    return call(act, {}, write, 'gup_write', mm);
+  },
   mmap,
   munmap: (act) => call(act, {}, () => act.k.vm_munmap(act.k.task.mm, act.start, lengthOf(act))),
   mremap,

@@ -55,6 +55,22 @@ function remove({ k }: Act, descriptor: Descriptor): boolean {
   return --descriptor.ctx.f_count === 0;
 }
 
+/** What closing a file comes to, also where the system call that closed it has its result already. */
+function* release({ k }: Act, ctx: UserfaultfdCtx): KRun<void> {
+  const was = k.task.inKernel;
+  k.task.inKernel = true;
+  yield* k.userfaultfd_release(ctx);
+  k.task.inKernel = was;
+}
+
+/** What a fork copies and the child closes before anything else. Until then the copies keep files open. */
+export const copyAll = (act: Act): KRun<readonly UserfaultfdCtx[]> =>
+  onDescriptors(act, true, () => {
+    const own = act.k.m.user.descriptors.filter(({ mm }) => mm === act.k.task.mm);
+    if (changesDescriptors(act.workload)) for (const { ctx } of own) ctx.f_count++;
+    return own.map(({ ctx }) => ctx);
+  });
+
 /** Gives a new file a descriptor and a name. */
 export const nameNew = (act: Act, name: string, ctx: UserfaultfdCtx): KRun<void> =>
   onDescriptors(act, true, () => {
@@ -74,8 +90,7 @@ export const openUffd = (act: Act): KRun<UserfaultfdCtx | undefined> =>
 
 /** close(2). */
 export function* closeDescriptor(act: Act, descriptor: Descriptor): KRun<void> {
-  if (yield* onDescriptors(act, true, () => remove(act, descriptor)))
-    yield* act.k.userfaultfd_release(descriptor.ctx);
+  if (yield* onDescriptors(act, true, () => remove(act, descriptor))) yield* release(act, descriptor.ctx);
 }
 
 export function* closeNamed(act: Act): KRun<void> {
@@ -85,7 +100,7 @@ export function* closeNamed(act: Act): KRun<void> {
     uffds.delete(nameOf(act));
     return remove(act, descriptor);
   });
-  if (isLast) yield* act.k.userfaultfd_release(descriptor.ctx);
+  if (isLast) yield* release(act, descriptor.ctx);
 }
 
 /** A process that ends closes all that it has open. */
@@ -141,5 +156,5 @@ export const fgetNamed = (act: Act): KRun<UserfaultfdCtx | null> =>
 /** fs/file_table.c:fput(). Whoever lets go last releases the context. */
 export function* fput(act: Act, ctx: UserfaultfdCtx): KRun<void> {
   if (!changesDescriptors(act.workload)) return;
-  if (yield* onDescriptors(act, true, () => --ctx.f_count === 0)) yield* act.k.userfaultfd_release(ctx);
+  if (yield* onDescriptors(act, true, () => --ctx.f_count === 0)) yield* release(act, ctx);
 }

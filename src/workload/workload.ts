@@ -65,16 +65,17 @@ export function compile(fixture: Fixture, options: CompileOptions = {}): Workloa
   const scaled = (items: readonly Item[]): Item[] => items.map((item) => scaledItem(item, scalings));
   const placed = (steps: Fixture['start']): ActorStep[] =>
     steps.map(({ actor, step }) => ({ actor, step: scaledItem(step, scalings) }));
+  const regions = fixture.memory.map((spec) => ({
+    name: spec.name,
+    start: starts.get(spec.name)!,
+    pages: scalings.get(spec.name)!.pages,
+    spec,
+  }));
   const workload: Workload = {
     fixture,
-    config: { ...defaultConfig, entries, softDirty: softdirty, nodes, thp },
+    config: { ...defaultConfig, entries, softDirty: softdirty, nodes, thp, regions },
     actors: actorsOf(fixture),
-    regions: new Map(
-      fixture.memory.map((spec) => [
-        spec.name,
-        { name: spec.name, start: starts.get(spec.name)!, pages: scalings.get(spec.name)!.pages, spec },
-      ]),
-    ),
+    regions: new Map(regions.map((region) => [region.name, region])),
     start: placed(fixture.start),
     tasks: new Map([...fixture.tasks].map(([actor, items]) => [actor, scaled(items)])),
     finally: placed(fixture.finally),

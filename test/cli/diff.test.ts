@@ -94,6 +94,31 @@ describe('diff', () => {
     expect(stdout).toMatch(/^difference +=( +=)+$/m);
   }, 60_000);
 
+  test('shows what differs only after the race', async () => {
+    const later = put(
+      place,
+      'later.yaml',
+      `${fixtureText('written-page').replace(/\ntasks:[\s\S]*/, '')}
+tasks:
+  vcpu: [read guest]
+finally:
+  - vcpu: write guest
+shows: []
+`.replace(/^name: .*/m, 'name: later'),
+    );
+    const { stdout } = await diff('uffd-wp-2018', idea, '--fixture', later);
+    expect(stdout).toMatch(/Both take the same \d+ steps; what follows differs\./);
+    expect(stdout).toMatch(/^\+vcpu: \*\*\* spinlock recursion: ptl taken twice$/m);
+  }, 60_000);
+
+  test('names the first step before the race that differs', async () => {
+    const { stdout } = await diff('linux-6.1', 'linux-6.12', '--fixture', 'unwp-then-write-4k');
+    expect(stdout).toMatch(/^ {2}already in the steps before the race:\n {4}linux-6\.1: .*P--DAS--$/m);
+    expect(stdout).toMatch(
+      /^ {4}linux-6\.12: monitor: uffd_unprotect guest: pte guest\[0\] .*-> \d+ P-WDAS--$/m,
+    );
+  }, 60_000);
+
   test('keeps to the width, but for what is source text', async () => {
     const { stdout } = await diff('linux-5.9', 'linux-5.12', '--fixture', 'unprotect-beside-stale-writer');
     const part = stdout.slice(stdout.indexOf('verdicts that differ'), stdout.indexOf('--- end of'));

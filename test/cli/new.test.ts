@@ -33,6 +33,28 @@ function typeErrors(file: string): string[] {
     );
 }
 
+/** A patch of a function that linux-6.12 has, and that calls one of another file there. */
+const rangeMail = `From: A Reader <reader@example.org>
+Date: Thu, 26 Nov 2026 10:11:12 +0100
+Subject: [PATCH] userfaultfd: leave RW to the next fault
+Message-ID: <20261126101112.7-reader@example.org>
+
+---
+ mm/userfaultfd.c | 2 --
+ 1 file changed, 2 deletions(-)
+
+diff --git a/mm/userfaultfd.c b/mm/userfaultfd.c
+--- a/mm/userfaultfd.c
++++ b/mm/userfaultfd.c
+@@ -923,6 +923,4 @@ long uffd_wp_range(struct vm_area_struct *dst_vma,
+ 	 */
+-	if (!enable_wp && vma_wants_manual_pte_write_upgrade(dst_vma))
+-		mm_cp_flags |= MM_CP_TRY_CHANGE_WRITABLE;
+ 	tlb_gather_mmu(&tlb, dst_vma->vm_mm);
+ 	ret = change_protection(&tlb, dst_vma, start, start + len, mm_cp_flags);
+ 	tlb_finish_mmu(&tlb);
+`;
+
 describe('new variant', () => {
   const file = join(place, 'my-fix.ts');
 
@@ -68,6 +90,34 @@ describe('new variant', () => {
     expect(readFileSync(bare, 'utf8')).toContain("base: 'linux-6.18'");
     const compared = await faultline(['check', bare, '--fixture', 'base-dirty-4k', '--jobs', '0']);
     expect(compared).toMatchObject({ code: 0, stderr: '' });
+  }, 60_000);
+
+  test('takes along what a function has from another file of its kernel', async () => {
+    const of612 = put(place, 'range.eml', rangeMail);
+    const made = join(place, 'range.ts');
+    const argv = ['new', 'variant', 'range', '--base', 'linux-6.12', '--mail', of612, '--output', made];
+    expect((await faultline(argv)).code).toBe(0);
+    const text = readFileSync(made, 'utf8');
+    expect(text).toContain("touches: ['mm/userfaultfd.c:uffd_wp_range']");
+    expect(text).toMatch(/^function vma_wants_manual_pte_write_upgrade\(/m);
+    expect(text).not.toContain('notes:');
+    expect(typeErrors(made)).toEqual([]);
+    const fixtures = ['--fixture', 'unwp-then-write-4k', '--fixture', 'thp-partial'];
+    const variants = ['--variant', 'linux-6.12', '--variant', made];
+    const compared = await faultline([
+      'compare',
+      '--jobs',
+      '0',
+      '--format',
+      'json',
+      ...fixtures,
+      ...variants,
+    ]);
+    const { cells } = JSON.parse(compared.stdout) as { cells: { variant: string }[] };
+    const of = (variant: string): object[] =>
+      cells.filter((cell) => cell.variant === variant).map((cell) => ({ ...cell, variant: '' }));
+    expect(of('range')).toEqual(of('linux-6.12'));
+    expect(of('range')).toHaveLength(2);
   }, 60_000);
 
   test('runs nothing that a mail says', async () => {

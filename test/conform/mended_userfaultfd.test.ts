@@ -57,3 +57,37 @@ test.each(mended)('$slip', ({ steps, serve, ends, flags }) => {
     flags: last.memory[0]!.vmas[0]!.flags.filter((flag) => flag !== 'nh').join(' '),
   }).toEqual({ ends, flags });
 });
+
+const text = (memory: string, steps: readonly string[]): string =>
+  [
+    'name: mended\nasks: Does the model do what the kernel did?\nsource: conform',
+    memory,
+    'start:',
+    ...steps.map((step) => `  - ${step}`),
+    'tasks:\n  a: [read guest]\n',
+  ].join('\n');
+
+test('the mapping of a child that nobody watches is as writable as if nobody had watched its parent', () => {
+  const shared =
+    'files:\n  file: { kind: shmem, pages: 4 }\nmemory:\n  guest: { size: 16KiB, file: file, share: true }';
+  const steps = [
+    ...['a: write guest', 'a: uffd_register guest', 'a: fork child'],
+    ...['child: read guest[1]', 'child: write guest'],
+  ];
+  const workload = compile(parseFixture(text(shared, steps), 'mended.yaml'), { entries: 512 });
+  // Reading one page maps those around it, too, and with RW.
+  expect(runModel(workload, variant, { features }).observations[4]!.ends).toMatchObject([
+    { actor: 'child', minorFaults: 0, majorFaults: 0 },
+  ]);
+});
+
+test('a fork that waits for whoever reads its message keeps copies of all descriptors: closing ends nothing', () => {
+  const own = 'memory:\n  guest: { size: 4KiB }';
+  const steps = [
+    ...['a: write guest', 'a: uffd_open features=fork', 'a: uffd_register guest'],
+    ...['b: fork child', 'c: uffd_close'],
+  ];
+  const workload = compile(parseFixture(text(own, steps), 'mended.yaml'), { entries: 512 });
+  const closing = runModel(workload, variant, { features }).observations[4]!;
+  expect(closing.ends.map(({ actor }) => actor)).toEqual(['c']);
+});

@@ -4,7 +4,9 @@ import { hello, job, jobEnd, line, turn } from './sample';
 
 const jobs = [job('first'), job('second')];
 const begin = (name: string): string => line({ k: 'job', name });
-const memory = [['program', 'guest', [[0, 3, 'p-xd---', 1, 1]], [[0, 3, 'rw-p', 16, 0, 0, 0, 'rd wr']]]];
+const memory = [
+  ['program', 'guest', [[0, 3, 'p-xd---', '-w-p---d?', 1, 1]], [[0, 3, 'rw-p', 16, 0, 0, 0, 'rd wr']]],
+];
 const whole = [hello(), begin('first'), turn(0, { memory }), turn(3), jobEnd(), line({ k: 'bye' })].join('');
 
 function read(...chunks: string[]): ReportReader {
@@ -38,7 +40,9 @@ test('memory that was not told again is as before, and is gone when it is told t
   );
   const [first, second, third] = reader.runs[0]!.observations;
   expect(first!.memory[0]).toMatchObject({ process: 'program', region: 'guest' });
-  expect(first!.memory[0]!.pages).toEqual([{ first: 0, last: 3, bits: 'p-xd---', content: 1, stride: 1 }]);
+  expect(first!.memory[0]!.pages).toEqual([
+    { first: 0, last: 3, bits: 'p-xd---', scan: '-w-p---d?', content: 1, stride: 1 },
+  ]);
   expect(second!.memory).toEqual(first!.memory);
   expect(third!.memory).toEqual([]);
 });

@@ -49,6 +49,18 @@ describe('what a load may see', () => {
     expect(runs.map((run) => seenAt(run, 0, at('guest')))).toEqual([[0]]);
   });
 
+  test('is zeroes where a mapping took the place of another, although its advice met a hole', () => {
+    const body = `memory:
+  guest: { size: 8KiB, thp: true }
+start:
+  - vcpu: write guest = 1
+tasks:
+  vcpu: [mmap guest]
+  other: ["munmap guest[0]"]
+`;
+    expect(found('linux-4.19', body)).toEqual([]);
+  });
+
   test('is either where a store ran beside MADV_DONTNEED, and never what was there before', () => {
     const { at, runs } = ends(
       `${one}start:\n  - vcpu: write guest = 1\ntasks:\n  vcpu: [madvise guest dontneed]\n  other: ["write guest = 2"]`,
@@ -182,5 +194,35 @@ describe('a program that is right is not blamed', () => {
   ])('when $when', ({ base = 'linux-4.19', steps, but = [] }) => {
     const start = steps.map((step) => `  - vcpu: ${step}`).join('\n');
     expect(found(base, `${two}start:\n${start}\ntasks:\n  vcpu: [read pad]`)).toEqual(but);
+  });
+
+  test.each([
+    {
+      when: "a child writes to its parent's memory that the parent may not use",
+      base: 'linux-4.19',
+      body: 'start:\n  - a: fork child\n  - a: mprotect guest none\n  - child: gup_write guest\ntasks:\n  a: [fork other]\n',
+    },
+    {
+      when: 'whoever lets go of a userfaultfd last releases it after its own call',
+      base: 'linux-6.18',
+      body: 'start:\n  - a: write guest\ntasks:\n  a: [uffd_close, write guest]\n  b: [uffd_register guest]\n',
+    },
+    {
+      when: 'one thread moves something to where another one stores',
+      base: 'linux-4.19',
+      body: '  other: { size: 4KiB }\ntasks:\n  a: [write guest]\n  b: [mremap other to guest]\n',
+    },
+    {
+      when: 'the mapping under a store goes because something moves there',
+      base: 'linux-4.19',
+      body: '  other: { size: 4KiB }\nstart:\n  - a: sys_read guest\ntasks:\n  a: [write guest]\n  b: [mremap other to guest]\n',
+    },
+    {
+      when: 'the first of two mappings has moved before the move of the second fails',
+      base: 'linux-6.18',
+      body: '  heap: { size: 8KiB }\n  pair: { size: 8KiB }\nstart:\n  - a: uffd_register pair\n  - a: write heap[0]\n  - a: mremap heap[1] to pair\n  - a: mremap pair[0..1] to heap\ntasks:\n  a: [read guest]\n',
+    },
+  ])('when $when', ({ base, body }) => {
+    expect(found(base, `memory:\n  guest: { size: 4KiB }\n${body}`)).toEqual([]);
   });
 });

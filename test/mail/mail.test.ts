@@ -36,6 +36,9 @@ test('diffstat() is as git draws it', () => {
     'mm/userfaultfd.c   |   2 +-',
     '3 files changed, 5 insertions(+), 3 deletions(-)',
   ]);
+  expect(diffstat([{ file: 'a.c', added: 0, removed: 1, hunks: [] }]).at(-1)).toBe(
+    '1 file changed, 1 deletion(-)',
+  );
 });
 
 describe('proposalIn() refuses', () => {

@@ -30,6 +30,24 @@ test.each(formats)(
   60_000,
 );
 
+test('each page of a review says so by itself, and the overview for every run', async () => {
+  const folderOf = join(place, 'pages');
+  await faultline(['report', ...argv, '--variant', 'linux-6.1', '--output', folderOf]);
+  const pageOf = (name: string): string => readFileSync(join(folderOf, name), 'utf8');
+  expect(readdirSync(folderOf).sort()).toEqual(['README.md', 'linux-6.1.md', 'uffd-wp-2018.md']);
+  expect(pageOf('README.md')).toContain(figuresSentence());
+  for (const name of ['linux-6.1.md', 'uffd-wp-2018.md']) expect(pageOf(name)).toContain(figuresBriefly());
+}, 60_000);
+
+test('of every kernel that was recorded', () => {
+  const kernels = figuresHere().map(({ kernel }) => kernel);
+  expect(kernels).not.toEqual([]);
+  for (const kernel of kernels) {
+    expect(figuresSentence()).toContain(`${kernel} on `);
+    expect(figuresBriefly()).toContain(`steps agree with ${kernel}, `);
+  }
+});
+
 const figures = { fixtures: 2, agreed: 1, explained: 0, cut: 0, variant: 'linux-6.1', command: '' };
 
 test('briefly, the runs on one kernel are added up', () => {

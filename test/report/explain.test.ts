@@ -53,6 +53,21 @@ describe('a trace', () => {
     );
   });
 
+  test.each([
+    { what: 'who did what before the race', has: '  vcpu     write guest\n' },
+    { what: 'what came of it', has: '\n             pmd guest[0]  1024 PHWDAS-- -> PH-DAS--\n' },
+    { what: 'what the kernel said', has: '\n             | changed 512 pages\n\nentries before\n' },
+    { what: 'what was done after it', has: '\n\nfinally, one step after another\n  vcpu  read guest\n' },
+    { what: 'no long list of changes', has: '1027 P--DAS--\n          and 2 more changes of entries\n' },
+    { what: 'what broke after the last step', has: '\n  exit of all processes\n    *** no-leak: page 7\n' },
+  ])('has $what', ({ has }) => expect(draw(72)).toContain(has));
+
+  test('has no lanes where nobody raced', () => {
+    const alone = draw(72, false, { ...trace, lines: [] });
+    expect(alone).not.toContain('CPU0');
+    expect(alone).toMatch(/PH-DAS--\n\nentries after\n/);
+  });
+
   test('quotes what a shell would take apart', () => {
     const odd = { ...replay, fixture: './my files/$x.yaml' };
     expect(renderTrace(trace, odd, { width: 72, color: false, full: false })).toContain(

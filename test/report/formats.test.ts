@@ -136,11 +136,29 @@ describe('a mail', () => {
     '> [PATCH] dirty-accountable-false\n',
     'CPU0 vcpu',
     '\n\nCould a thread get SIGBUS, ',
+    '\n\nBefore it, one step after another: vcpu: write guest; monitor:\nuffd_register guest; monitor: uffd_protect guest.\n\n',
+    '\n\n  finally, one step after another\n    exit of all processes\n      *** no-leak: page 7\n\nreplay:',
   ])('has "%s"', (text) => expect(mail).toContain(text));
 
   test('keeps to 72 columns and ends in an empty line', () => {
     expect(tooWide(mail)).toEqual([]);
     expect(mail).toMatch(/[^\n]\n\n$/);
+  });
+  test('shows the steps before the race where they break something', () => {
+    const told = [{ kind: 'broken', text: 'armed-store: x' }] as const;
+    const start = trace.start.map((step) => ({ ...step, told }));
+    const [witness] = one().witnesses;
+    const early = renderLkml(
+      one({ witnesses: [{ ...witness!, trace: { ...trace, start, lines: [], finish: [] } }] }),
+      review,
+    );
+    expect(early).toMatch(/\n {2}start, one step after another\n {4}vcpu {5}write guest\n/);
+    expect(early).toMatch(/\*\*\* armed-store: x\n\nreplay:/);
+  });
+  test('says nothing of steps before the race where there are none', () => {
+    const [witness] = one().witnesses;
+    const bare = renderLkml(one({ witnesses: [{ ...witness!, trace: { ...trace, start: [] } }] }), review);
+    expect(bare).not.toContain('Before it');
   });
   test('is no reply where there was no mail', () => {
     const mail = renderLkml(one({ meta: meta('own', { messageId: '' }) }), review);

@@ -83,6 +83,8 @@ describe('packed runs', () => {
         variant,
         broken,
         actors: trace.actors,
+        start: expect.stringMatching(/^start, one step after another\n {2}vcpu {5}write guest\n/),
+        finish: expect.stringMatching(/ {4}\*\*\* no-leak: page 7$/),
         lines: shown(trace.lines),
         beside: beside.map((one) => ({ ...one, lines: shown(one.lines) })),
       })),
@@ -163,6 +165,10 @@ if (!executablePath)
   test('steps through the run of a cell in which nothing broke', async () => {
     await page.goto(`file://${file}#thp/other`);
     expect(await page.locator('.lanes .line').count()).toBe(trace.lines.length);
+    expect(await page.locator('.solo').allTextContents()).toEqual([
+      expect.stringContaining('monitor  uffd_protect guest'),
+      expect.stringContaining('exit of all processes'),
+    ]);
   }, 30_000);
 
   test('shows what a step changed, from a link to it', async () => {

@@ -134,6 +134,39 @@ export const usual = comparisonOf(
 export const trace: Trace = {
   fixture: 'thp-unprotect-one-page',
   variant: 'dirty-accountable-false',
+  start: [
+    {
+      actor: 'vcpu',
+      text: 'write guest',
+      changes: [{ object: 'pmd guest[0]', before: 'none', after: '1024 PHWDAS--' }],
+      told: [],
+    },
+    { actor: 'monitor', text: 'uffd_register guest', changes: [], told: [] },
+    {
+      actor: 'monitor',
+      text: 'uffd_protect guest',
+      changes: [{ object: 'pmd guest[0]', before: '1024 PHWDAS--', after: '1024 PH-DAS--' }],
+      told: [{ kind: 'log', text: 'changed 512 pages' }],
+    },
+  ],
+  finish: [
+    {
+      actor: 'vcpu',
+      text: 'read guest',
+      changes: Array.from({ length: 6 }, (_, i) => ({
+        object: `pte guest[${i}]`,
+        before: 'none',
+        after: `${1024 + i} P--DAS--`,
+      })),
+      told: [],
+    },
+    {
+      actor: '',
+      text: 'exit of all processes',
+      changes: [],
+      told: [{ kind: 'broken', text: 'no-leak: page 7' }],
+    },
+  ],
   actors: ['vcpu', 'monitor'],
   before: [{ where: 'guest[0..511]', entry: '1024 PH-DAS--' }],
   after: [

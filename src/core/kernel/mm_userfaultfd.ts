@@ -225,6 +225,18 @@ export function* mwriteprotect_range(
 }
 
 /**
+ * mm/userfaultfd.c:uffd_wp_range(). Stubbed: mainline 4.19 has no such function; 6.0 and later have.
+ * Enters with mmap_sem for read or write; returns with it.
+ */
+export function* uffd_wp_range(
+  _k: Kernel,
+  _vma: Vma,
+  _start: Vaddr,
+  _end: Vaddr,
+  _enable_wp: boolean,
+): KRun<void> {}
+
+/**
  * mm/userfaultfd.c:mwriteprotect_range(), the mapping that it takes. Faithful; of the 2018 series, not in mainline 4.19.
  * Enters with mmap_sem held; returns with it held.
  *

@@ -79,7 +79,7 @@ export function* userfaultfd_event_wait_completion(
 export function* dup_userfaultfd(k: Kernel, vma: Vma, fctxs: ForkCtx[]): KRun<number> {
   const orig = vma.vm_userfaultfd_ctx;
   if (orig === null || !(orig.features & UFFD_FEATURE_EVENT_FORK)) {
-    disarm(vma);
+    disarm(k, vma);
     return 0;
   }
   let pair = fctxs.find((one) => one.orig === orig);
@@ -92,9 +92,9 @@ export function* dup_userfaultfd(k: Kernel, vma: Vma, fctxs: ForkCtx[]): KRun<nu
   return 0;
 }
 
-function disarm(vma: Vma): void {
+function disarm(k: Kernel, vma: Vma): void {
   vma.vm_userfaultfd_ctx = null;
-  vma.vm_flags = withoutFlags(vma.vm_flags, VM_UFFD_MISSING | VM_UFFD_WP);
+  k.userfaultfd_set_vm_flags(vma, withoutFlags(vma.vm_flags, VM_UFFD_MISSING | VM_UFFD_WP));
 }
 
 /**
@@ -106,7 +106,7 @@ export function* dup_userfaultfd_complete(k: Kernel, fctxs: readonly ForkCtx[]):
     const msg: UffdMsg = { event: 'fork', address: 0 as Vaddr, flags: 0, to: 0, len: child.id };
     if (yield* k.userfaultfd_event_wait_completion(orig, msg)) continue;
     yield* k.down_write(child.mm.mmap_sem);
-    for (const vma of child.mm.mmap) if (vma.vm_userfaultfd_ctx === child) disarm(vma);
+    for (const vma of child.mm.mmap) if (vma.vm_userfaultfd_ctx === child) disarm(k, vma);
     yield* k.up_write(child.mm.mmap_sem);
   }
 }

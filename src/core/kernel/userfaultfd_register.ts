@@ -25,8 +25,9 @@ export function uffd_register_mode_valid(k: Kernel, mode: UffdRegisterMode): boo
  * Enters with mmap_sem held; returns with it held.
  *
  * @param vm_flags the UFFD flags that the mapping is to have
+ * @param ctx whose features may let it be
  */
-export function vma_can_userfault(k: Kernel, vma: Vma, vm_flags: number): boolean {
+export function vma_can_userfault(k: Kernel, vma: Vma, vm_flags: number, ctx: UserfaultfdCtx): boolean {
   return k.vma_is_anonymous(vma) || vma.vm_file?.kind === 'shmem';
 }
 
@@ -133,7 +134,7 @@ export function* register_vmas(
       (vma.vm_userfaultfd_ctx !== null) !== armed,
       'fs/userfaultfd.c:userfaultfd_register(): armed without context',
     );
-    if (!k.vma_can_userfault(vma, vm_flags)) return -EINVAL;
+    if (!k.vma_can_userfault(vma, vm_flags, ctx)) return -EINVAL;
     const refused = k.uffd_register_vma_error(vma, vm_flags);
     if (refused !== 0) return refused;
     if (vma.vm_userfaultfd_ctx !== null && vma.vm_userfaultfd_ctx !== ctx) return -EBUSY;
@@ -179,7 +180,7 @@ export function* userfaultfd_unregister(
   if (invalid !== 0) return invalid;
   if (mm.exited) return -ENOMEM;
   yield* k.down_write(mm.mmap_sem);
-  const result = yield* k.unregister_vmas(mm, start, plus(start, len));
+  const result = yield* k.unregister_vmas(ctx, start, plus(start, len));
   yield* k.up_write(mm.mmap_sem);
   return result;
 }
@@ -188,10 +189,11 @@ export function* userfaultfd_unregister(
  * fs/userfaultfd.c:userfaultfd_unregister(), the part under mmap_sem. Simplified: no hugetlb.
  * Enters with mmap_sem held for writing; returns with it held.
  */
-export function* unregister_vmas(k: Kernel, mm: Mm, start: Vaddr, end: Vaddr): KRun<number> {
+export function* unregister_vmas(k: Kernel, ctx: UserfaultfdCtx, start: Vaddr, end: Vaddr): KRun<number> {
+  const { mm } = ctx;
   const vmas = armable(mm, start, end);
   if (typeof vmas === 'number') return vmas;
-  if (!vmas.every((vma) => k.vma_can_userfault(vma, vma.vm_flags))) return -EINVAL;
+  if (!vmas.every((vma) => k.vma_can_userfault(vma, vma.vm_flags, ctx))) return -EINVAL;
   for (const { vm_userfaultfd_ctx, vm_flags, vm_start, vm_end } of vmas) {
     if (vm_userfaultfd_ctx === null || !(vm_flags & VM_UFFD_MISSING)) continue;
     // Woken before the flags go; they need mmap_sem to look, so they find them gone.

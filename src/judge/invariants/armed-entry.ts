@@ -1,4 +1,4 @@
-import { entry as e, type Machine, type Mm } from '../../core/index';
+import { entry as e, type Machine, type Mm, nameOfAddress } from '../../core/index';
 import { invariant } from '../invariant';
 import { leavesOf, presentLeaf } from '../world';
 
@@ -13,7 +13,8 @@ export default invariant({
       const mm = m.mm(id);
       if (armed.list.length === 0 || mm.exited) continue;
       const at = firstWritable(m, mm, armed.list);
-      if (at !== null) return `the entry at ${at.toString(16)} is writable, and nobody un-protected it`;
+      if (at !== null)
+        return `the entry at ${nameOfAddress(m.config, at)} is writable, and nobody un-protected it`;
     }
     return null;
   },

@@ -1,3 +1,4 @@
+import { nameOfAddress } from '../../core/index';
 import { invariant } from '../invariant';
 import { mmOfKey, vaOfKey } from '../notes';
 import { allowedAt, heldAt, vmaAt } from '../world';
@@ -16,7 +17,7 @@ export default invariant({
       const held = heldAt(m, mm, va);
       const allowed = allowedAt(notes, mm, va);
       if (held !== null && !allowed.includes(held)) {
-        return `${mm.name} has contents ${held} at ${va.toString(16)} where ${allowed.join(' or ')} was stored`;
+        return `${mm.name} has contents ${held} at ${nameOfAddress(m.config, va)} where ${allowed.join(' or ')} was stored`;
       }
     }
     return null;

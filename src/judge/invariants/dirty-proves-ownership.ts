@@ -1,4 +1,4 @@
-import { entry as e } from '../../core/index';
+import { entry as e, nameOfAddress } from '../../core/index';
 import { invariant } from '../invariant';
 import { isFilePage, isPrivate, vmaAt } from '../world';
 
@@ -15,6 +15,6 @@ export default invariant({
     if (!m.pfn_valid(page) || !isFilePage(m, page)) return null;
     const vma = vmaAt(m.mm(h.mmId), h.va);
     if (!vma || !isPrivate(vma)) return null;
-    return `the entry at ${h.va.toString(16)} of a private mapping is dirty and maps a page of ${vma.vm_file?.name ?? 'a file'}`;
+    return `the entry at ${nameOfAddress(m.config, h.va)} of a private mapping is dirty and maps a page of ${vma.vm_file?.name ?? 'a file'}`;
   },
 });

@@ -1,4 +1,4 @@
-import { entry as e } from '../../core/index';
+import { entry as e, nameOfAddress } from '../../core/index';
 import { invariant } from '../invariant';
 import { beforeHiding, viewKey } from '../notes';
 
@@ -27,7 +27,7 @@ export default invariant({
     if (was === undefined || was === e.pte_write(h.after)) return null;
     if (!e.pte_protnone(beforeHiding(h, notes))) return null;
     if (notes.calls.some((c) => c.task === h.task.id && changesRights.has(c.name))) return null;
-    const at = h.va.toString(16);
+    const at = nameOfAddress(m.config, h.va);
     return was
       ? `the entry at ${at} was writable before the hint and is not after it`
       : `the entry at ${at} became writable by a hint`;

@@ -1,4 +1,4 @@
-import { entry as e, flags as f } from '../../core/index';
+import { entry as e, flags as f, nameOfAddress } from '../../core/index';
 import { invariant } from '../invariant';
 import { vmaAt } from '../world';
 
@@ -15,6 +15,6 @@ export default invariant({
     // A mark that is left where nothing is registered any more promises nothing; see stray-mark.
     const vma = vmaAt(m.mm(h.mmId), h.va);
     if (!vma || (vma.vm_flags & f.VM_UFFD_WP) === 0) return null;
-    return `the entry at ${h.va.toString(16)} is marked and writable`;
+    return `the entry at ${nameOfAddress(m.config, h.va)} is marked and writable`;
   },
 });

@@ -1,5 +1,5 @@
 import type { Machine, Mm } from '../../core/index';
-import { flags as f } from '../../core/index';
+import { flags as f, nameOfAddress } from '../../core/index';
 import { type Invariant, invariant } from '../invariant';
 import { mmOfKey, type Notes, vaOfKey, viewKey } from '../notes';
 import { has } from '../ranges';
@@ -18,7 +18,7 @@ function firstLost(m: Machine, notes: Notes): string | null {
       const va = vaOfKey(key);
       if (mmOfKey(key) !== id || !vmaAt(mm, va) || isUntracked(mm, va)) continue;
       if (softDirtyAt(m, mm, va) === false)
-        return `${va.toString(16)} was stored to after clear_refs and is not soft-dirty`;
+        return `${nameOfAddress(m.config, va)} was stored to after clear_refs and is not soft-dirty`;
     }
   }
   return null;

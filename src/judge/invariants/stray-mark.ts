@@ -1,4 +1,4 @@
-import { entry as e, flags as f, type Machine, type Mm } from '../../core/index';
+import { entry as e, flags as f, type Machine, type Mm, nameOfAddress } from '../../core/index';
 import { invariant } from '../invariant';
 import { leavesOf, presentLeaf, vmaAt } from '../world';
 
@@ -8,7 +8,7 @@ function firstStray(m: Machine, mm: Mm): string | null {
     if (!isMarked) continue;
     const vma = vmaAt(mm, leaf.va);
     if (vma && (vma.vm_flags & f.VM_UFFD_WP) === 0)
-      return `${mm.name} has a mark at ${leaf.va.toString(16)} in a mapping that is not registered`;
+      return `${mm.name} has a mark at ${nameOfAddress(m.config, leaf.va)} in a mapping that is not registered`;
   }
   return null;
 }

@@ -1,6 +1,13 @@
 import { flags as f } from '../../core/index';
 import { invariant } from '../invariant';
+import type { ActiveCall } from '../notes';
 import { vmaAt } from '../world';
+
+/** A move takes rights away where it goes, too. */
+const concerns = ({ name, start, end, args }: ActiveCall, va: number): boolean => {
+  const to = name === 'mremap' ? (args.to ?? start) : start;
+  return (va >= start && va < end) || (va >= to && va < to + (end - start));
+};
 
 export default invariant({
   id: 'vm-write',
@@ -13,7 +20,7 @@ export default invariant({
     const vma = vmaAt(h.mm, h.va);
     if (vma && vma.vm_flags & f.VM_WRITE) return null;
     // Until the call that takes the right away returns, a store may still come before it.
-    if (notes.calls.some((c) => c.mm === h.mm.id && c.task !== h.task.id && h.va >= c.start && h.va < c.end))
+    if (notes.calls.some((call) => call.mm === h.mm.id && call.task !== h.task.id && concerns(call, h.va)))
       return null;
     return vma
       ? 'a store landed in a mapping without VM_WRITE'

@@ -73,6 +73,7 @@ export default defineVariant({
       'mm/mmap.c:vma_wants_writenotify',
       'fs/userfaultfd.c:userfaultfd_unregister',
       'fs/userfaultfd.c:userfaultfd_release',
+      'mm/userfaultfd.c:uffd_wp_range',
       'mm/userfaultfd.c:mwriteprotect_range',
       'mm/userfaultfd.c:mcopy_atomic_pte',
       'mm/mremap.c:mremap_to',

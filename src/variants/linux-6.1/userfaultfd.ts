@@ -54,16 +54,14 @@ export const userfaultfd: VariantKernel = {
     return vm_file?.accountsDirty ?? false;
   },
 
-  *unregister_vmas(k, mm, start, end) {
+  *unregister_vmas(k, ctx, start, end) {
+    const { mm } = ctx;
     const vmas = mm.mmap.filter((vma) => vma.vm_start < end && vma.vm_end > start);
-    for (const vma of vmas) {
-      if (!userfaultfd_wp(vma)) continue;
+    for (const vma of vmas.filter(userfaultfd_wp)) {
       const from = vaddr(Math.max(start, vma.vm_start));
-      const to = vaddr(Math.min(end, vma.vm_end));
-      const newprot = flags.vm_get_page_prot(vma.vm_flags);
-      yield* k.change_protection(vma, from, to, newprot, MM_CP_UFFD_WP_RESOLVE);
+      yield* k.uffd_wp_range(vma, from, vaddr(Math.min(end, vma.vm_end)), false);
     }
-    return yield* mainline.unregister_vmas(k, mm, start, end);
+    return yield* mainline.unregister_vmas(k, ctx, start, end);
   },
 
   *userfaultfd_release(k, ctx) {
@@ -74,11 +72,8 @@ export const userfaultfd: VariantKernel = {
     const { mm } = ctx;
     if (!mm.exited) {
       yield* k.down_write(mm.mmap_sem);
-      for (const vma of mm.mmap) {
-        if (vma.vm_userfaultfd_ctx !== ctx || !userfaultfd_wp(vma)) continue;
-        const newprot = flags.vm_get_page_prot(vma.vm_flags);
-        yield* k.change_protection(vma, vma.vm_start, vma.vm_end, newprot, MM_CP_UFFD_WP_RESOLVE);
-      }
+      const armed = mm.mmap.filter((vma) => vma.vm_userfaultfd_ctx === ctx && userfaultfd_wp(vma));
+      for (const vma of armed) yield* k.uffd_wp_range(vma, vma.vm_start, vma.vm_end, false);
       const last = mm.mmap.at(-1)?.vm_end ?? vaddr(0);
       yield* k.rearmVmas(mm, vaddr(0), last, (vma) =>
         vma.vm_userfaultfd_ctx === ctx ? mainline.disarmedVma(vma) : null,
@@ -88,6 +83,11 @@ export const userfaultfd: VariantKernel = {
     yield* k.wake_userfault(ctx, vaddr(0), 0);
   },
 
+  *uffd_wp_range(k, vma, start, end, enable_wp) {
+    const newprot = flags.vm_get_page_prot(enable_wp ? vma.vm_flags & ~VM_WRITE : vma.vm_flags);
+    const cp_flags = enable_wp ? MM_CP_UFFD_WP : MM_CP_UFFD_WP_RESOLVE;
+    yield* k.change_protection(vma, start, end, newprot, cp_flags);
+  },
   *mwriteprotect_range(k, ctx, start, len, enable_wp) {
     const { mm } = ctx;
     k.BUG_ON(
@@ -97,11 +97,7 @@ export const userfaultfd: VariantKernel = {
     yield* k.down_read(mm.mmap_sem);
     const isChanging = yield* k.uffd_mmap_changing(ctx);
     const vma = isChanging ? null : k.mwriteprotect_vma(mm, start, len);
-    if (vma !== null) {
-      const newprot = flags.vm_get_page_prot(enable_wp ? vma.vm_flags & ~VM_WRITE : vma.vm_flags);
-      const cp_flags = enable_wp ? MM_CP_UFFD_WP : MM_CP_UFFD_WP_RESOLVE;
-      yield* k.change_protection(vma, start, plus(start, len), newprot, cp_flags);
-    }
+    if (vma !== null) yield* k.uffd_wp_range(vma, start, plus(start, len), enable_wp);
     yield* k.up_read(mm.mmap_sem);
     if (isChanging) return -EAGAIN;
     return vma === null ? -ENOENT : 0;
@@ -110,7 +106,7 @@ export const userfaultfd: VariantKernel = {
     const vma = k.find_vma(mm, start);
     if (vma === null || start < vma.vm_start || start + len > vma.vm_end) return null;
     if (vma.vm_userfaultfd_ctx === null || !userfaultfd_wp(vma)) return null;
-    return k.vma_can_userfault(vma, vma.vm_flags) ? vma : null;
+    return k.vma_can_userfault(vma, vma.vm_flags, vma.vm_userfaultfd_ctx) ? vma : null;
   },
 
   /** Marked whether or not the mapping is writable at the moment. */

@@ -1,0 +1,32 @@
+/** Steps that were performed one after another, before a race or after it, as a list. */
+import type { SoloLine, SoloStep } from '../explore/index';
+import { changeText, toldText } from './lanes';
+import { columns, indent, pad, paint, type Screen, wrap } from './screen';
+
+/** Of one step; the others are counted. */
+const MOST_CHANGES = 4;
+const GAP = 2;
+
+export function drawSolo(title: string, steps: readonly SoloStep[], screen: Screen): string[] {
+  if (steps.length === 0) return [];
+  const left = Math.max(...steps.map(({ actor }) => columns(actor))) + GAP;
+  const drawn = steps.flatMap((step) => [
+    ...headOf(step, left, screen),
+    ...whatCameOf(step, (step.actor === '' ? 0 : left) + 2, screen),
+  ]);
+  return [paint(screen).bold(title), ...indent(drawn, 2)];
+}
+
+function headOf({ actor, text }: SoloStep, left: number, screen: Screen): string[] {
+  if (actor === '') return wrap(text, screen.width - 2);
+  const [first, ...rest] = wrap(text, screen.width - 2 - left, 2);
+  return [pad(actor, left) + first, ...indent(rest, left)];
+}
+
+function whatCameOf({ changes, told }: SoloStep, left: number, screen: Screen): string[] {
+  const block = (text: string): string[] => wrap(text, screen.width - 2 - left, 2);
+  const shown = changes.slice(0, MOST_CHANGES).map(changeText);
+  const more = changes.length - shown.length;
+  const lines = [...shown, ...(more > 0 ? [`and ${more} more changes of entries`] : [])].flatMap(block);
+  return indent([...lines, ...told.flatMap((line: SoloLine) => toldText(line, block, screen))], left);
+}
