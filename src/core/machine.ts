@@ -29,6 +29,8 @@ export interface MachineConfig {
   /** /sys/kernel/mm/transparent_hugepage/enabled. */
   thp: 'always' | 'madvise' | 'never';
   nodes: number;
+  /** A step `migrate` without a node goes to another node and comes back, as a program has to that asks for it. */
+  migratesBack?: boolean;
   /** What people call memory, for what they are told. */
   regions: readonly { readonly name: string; readonly start: number; readonly pages: number }[];
   /** Null: a CPU does nothing unasked. Otherwise, by task, the pages that its program accesses itself. */
