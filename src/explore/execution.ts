@@ -118,7 +118,8 @@ export class Execution<Notes extends object> {
     if (next === null) return null;
     const objects = next.footprint ? [...next.footprint()] : [...next.objects];
     const writes = next.footprint && next.writesNow ? next.writesNow() : next.writes;
-    return { objects, writes, acquires: next.acquires, releasesFrom: objects.length };
+    const commutes = next.footprint && next.commutes ? next.commutes() : 0;
+    return { objects, writes, commutes, acquires: next.acquires, releasesFrom: objects.length };
   }
 
   /** Lets an actor take its announced step and run up to the next one. */
@@ -148,6 +149,7 @@ export class Execution<Notes extends object> {
     return {
       objects: [...announced.objects, ...released],
       writes,
+      commutes: announced.commutes,
       acquires: announced.acquires,
       releasesFrom,
     };

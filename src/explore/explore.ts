@@ -179,7 +179,10 @@ class Search<Notes extends object> {
     const step = parent.tried.get(parent.taken)!;
     const explored = parent.isInRound ? parent.asleep : [...parent.asleep, ...parent.tried];
     for (const [actor, footprint] of explored) {
-      if (actor !== parent.taken && independent(footprint, step)) asleep.set(actor, footprint);
+      if (actor === parent.taken || !independent(footprint, step)) continue;
+      // What it would do now may no longer commute, such as to drop a reference that has become the last one.
+      const now = footprint.commutes === 0 ? footprint : this.execution.announced(actor)!;
+      if (independent(now, step)) asleep.set(actor, now);
     }
     return asleep;
   }
