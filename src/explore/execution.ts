@@ -122,8 +122,8 @@ export class Execution<Notes extends object> {
     return { objects, writes, commutes, acquires: next.acquires, releasesFrom: objects.length };
   }
 
-  /** Lets an actor take its announced step and run up to the next one. */
-  take(position: number): Footprint {
+  /** Lets an actor take its announced step and run up to the next one, where state() finds `state` if that is known. */
+  take(position: number, state?: number | null): Footprint {
     const running = this.running[position]!;
     const announced = must(this.announced(position), 'take(): the actor has ended');
     const { released } = running.task.pending;
@@ -136,7 +136,7 @@ export class Execution<Notes extends object> {
     for (const object of announced.objects) this.checksum = fold(this.checksum, object);
     this.spinning = [];
     this.roundFrom = null;
-    this.known = undefined;
+    this.known = state;
     this.advance(running);
     this.lookForRound(running);
     if (released.length === 0) return announced;

@@ -100,7 +100,7 @@ class Search<Notes extends object> {
       // The last choice is new even where it is there already: backtrack() has made it.
       const isNew = depth === path.length - 1;
       if (isNew) this.wantRaces(actor, execution.announced(actor));
-      const step = execution.take(actor);
+      const step = execution.take(actor, path[depth + 1]?.state ?? undefined);
       if (isNew) {
         this.wantRaces(actor, releasesOf(step));
         choice.tried.set(actor, step);
