@@ -46,12 +46,15 @@ export abstract class PageSteps extends EntrySteps {
       this.m.pages.refcount[head] === nr
         ? [pageRefObject(head), pageFlagsObject(head), pageMapObject(head)]
         : [pageRefObject(head)];
-    return this.stepOn('put_page', touches, 7, () => {
+    const drop = (): void => {
       const { refcount } = this.m.pages;
       this.VM_BUG_ON(refcount[head]! < nr, 'put_page_testzero(): page_ref_count(page) == 0');
       refcount[head]! -= nr;
       if (refcount[head] === 0) this.free_page(head);
-    });
+    };
+    // The order matters to who is last, and frees the page, and to those who look at the count.
+    const commutes = (): number => Number(this.m.pages.refcount[head]! > nr);
+    return this.stepOn('put_page', touches, 7, drop, commutes);
   }
   /** page_ref_freeze(): takes all references at once if they are the expected ones. */
   page_ref_freeze(page: Pfn, expected: number): Run<boolean> {

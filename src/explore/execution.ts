@@ -14,7 +14,7 @@ import {
 } from '../core/index';
 import { type Actor, actorProgram, endOfRun, stepProgram, type Workload } from '../workload/index';
 import { advanceProgram, type Program } from './advance';
-import { type Footprint, ownWrites } from './footprint';
+import { type Footprint, withReleases } from './footprint';
 import { type Hardware, hardwareOf } from './hardware';
 import { fresh, type Start } from './start';
 
@@ -132,11 +132,12 @@ export class Execution<Notes extends object> {
     if (next === null) return null;
     const objects = next.footprint ? [...next.footprint()] : [...next.objects];
     const writes = next.footprint && next.writesNow ? next.writesNow() : next.writes;
-    return { objects, writes, acquires: next.acquires, releasesFrom: objects.length };
+    const commutes = next.footprint && next.commutes ? next.commutes() : 0;
+    return { objects, writes, commutes, acquires: next.acquires, releasesFrom: objects.length };
   }
 
-  /** Lets an actor take its announced step and run up to the next one. */
-  take(position: number): Footprint {
+  /** Lets an actor take its announced step and run up to the next one, where state() finds `state` if that is known. */
+  take(position: number, state?: number | null): Footprint {
     const announced = must(this.announced(position), 'take(): the actor has ended');
     const move = this.hardware.at(position);
     const last = move ? -1 : this.lastActor;
@@ -146,7 +147,7 @@ export class Execution<Notes extends object> {
     for (const object of announced.objects) this.checksum = fold(this.checksum, object);
     this.spinning = [];
     this.roundFrom = null;
-    this.known = undefined;
+    this.known = state;
     if (move) {
       move.act();
       return announced;
@@ -157,19 +158,7 @@ export class Execution<Notes extends object> {
     running.task.pending.sharedReleases = 0;
     this.advance(running);
     this.lookForRound(running);
-    if (released.length === 0) return announced;
-    const releasesFrom = announced.objects.length;
-    let writes = ownWrites(announced);
-    const { sharedReleases } = running.task.pending;
-    for (let i = 0; i < released.length; i++) {
-      if (((sharedReleases >> i) & 1) === 0) writes |= 1 << (releasesFrom + i);
-    }
-    return {
-      objects: [...announced.objects, ...released],
-      writes,
-      acquires: announced.acquires,
-      releasesFrom,
-    };
+    return withReleases(announced, released, running.task.pending.sharedReleases);
   }
 
   /** Where an actor is about to try an access again, after a fault, and all is as it was at such a moment before. */

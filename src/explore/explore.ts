@@ -106,7 +106,7 @@ class Search<Notes extends object> {
       const isNew = depth === path.length - 1;
       const owner = execution.hardware.ownerOf(actor);
       if (isNew) this.wantRaces(owner, execution.announced(actor));
-      const step = execution.take(actor);
+      const step = execution.take(actor, path[depth + 1]?.state ?? undefined);
       if (isNew) {
         this.wantRaces(owner, releasesOf(step));
         choice.tried.set(actor, step);
@@ -190,8 +190,11 @@ class Search<Notes extends object> {
     const explored = parent.isInRound ? parent.asleep : [...parent.asleep, ...parent.tried];
     const isHardware = this.execution.hardware.has(parent.taken);
     for (const [actor, footprint] of explored) {
+      if (actor === parent.taken || !independent(footprint, step)) continue;
       if (isHardware && parent.endedBy.includes(actor)) continue;
-      if (actor !== parent.taken && independent(footprint, step)) asleep.set(actor, footprint);
+      // What it would do now may no longer commute, such as to drop a reference that has become the last one.
+      const now = footprint.commutes === 0 ? footprint : this.execution.announced(actor)!;
+      if (independent(now, step)) asleep.set(actor, now);
     }
     return asleep;
   }

@@ -171,6 +171,7 @@ const objectOf = ({ table, index }: Slot): number => entryObject(table.id, index
 const footprintOf = (objects: number[]): Footprint => ({
   objects,
   writes: objects.length > 0 ? 1 : 0,
+  commutes: 0,
   acquires: false,
   releasesFrom: objects.length,
 });

@@ -160,6 +160,27 @@ test('a deadlock', () => {
   expect(lost(all!, less!)).toEqual([]);
 });
 
+/** Dropping a reference commutes with dropping another, but not for the last one, and not for who was left out before. */
+test('whoever drops the last reference', () => {
+  const body = `${one}start:\n  - a: write guest\n  - a: mprotect guest r\n${tasks('a: [mprotect guest r]', 'b: [mprotect guest rw]', 'c: [mprotect guest none]')}`;
+  const override: Override = {
+    *do_mprotect_pkey(k) {
+      const { pages } = k.m;
+      const page = pages.count - 1;
+      // In the start step, so that there is one reference for each.
+      if (k.m.solo) pages.refcount[page] = 3;
+      else yield* k.put_page(page as never);
+      // The end tells of the stores of each task.
+      if (pages.refcount[page] === 0) k.task.stores += 10;
+      return 0;
+    },
+  };
+  const [less, all] = findings(workload(body), 'linux-4.19', override, reduced, plain(400))!;
+  expect(all!.explored!.complete).toBe(true);
+  expect(all!.ends.size).toBe(3);
+  expect(lost(all!, less!)).toEqual([]);
+});
+
 const kernels = ['linux-4.19', 'uffd-wp-2018', 'uffd-wp-bit', 'linux-5.12', 'linux-6.18', 'page-dirty-check'];
 
 test('random workloads', () => {
