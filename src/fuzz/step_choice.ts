@@ -1,6 +1,14 @@
 /** One step from a handful of numbers, with the table of verbs: a new verb is fuzzed as soon as it stands there. */
 import fc, { type Arbitrary } from 'fast-check';
-import { isHuge, type Part, type Range, type RegionSpec, type UserStep, verbs } from '../workload/index';
+import {
+  type FileSpec,
+  isHuge,
+  type Part,
+  type Range,
+  type RegionSpec,
+  type UserStep,
+  verbs,
+} from '../workload/index';
 import { nowhere } from './draft';
 
 /** Numbers that become a step once it is known what there is to choose from. Small numbers are simple steps. */
@@ -20,7 +28,7 @@ export interface Choice {
 /** What a step can be about at its place in the fixture. */
 export interface Surroundings {
   readonly regions: readonly RegionSpec[];
-  readonly files: readonly { readonly name: string; readonly pages: number }[];
+  readonly files: readonly Pick<FileSpec, 'name' | 'kind' | 'pages'>[];
   readonly nodes: number;
   /** Userfaultfds that have been opened under a name of their own. */
   readonly uffds: readonly string[];
@@ -208,7 +216,9 @@ function fillName(
   return step.name !== null || part.optional === true;
 }
 
-function fillFile(step: Writable, choice: Choice, { files }: Surroundings): boolean {
+function fillFile(step: Writable, choice: Choice, around: Surroundings): boolean {
+  // What a device does with a write(2) is its own affair: nobody can say what its memory should hold then.
+  const files = around.files.filter(({ kind }) => around.everyFeature || kind !== 'device');
   if (files.length === 0) return false;
   const file = at(files, choice.word);
   step.name = file.name;

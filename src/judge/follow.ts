@@ -3,7 +3,7 @@ import { entry as e, flags as f, type Happening, type Machine } from '../core/in
 import { beginFault, followCall, followReturn } from './follow_calls';
 import { beforeHiding, either, fileKey, mayBeArmedOf, type Notes, viewKey } from './notes';
 import { has } from './ranges';
-import { fileIndexAt, isPrivate, vmaAt } from './world';
+import { fileIndexAt, isPrivate, mappersOf, vmaAt } from './world';
 
 const ACCESSIBLE = f.VM_READ | f.VM_WRITE | f.VM_EXEC;
 
@@ -12,7 +12,7 @@ type Of<K extends Happening['kind']> = Extract<Happening, { kind: K }>;
 export function follow(h: Happening, m: Machine, notes: Notes): void {
   switch (h.kind) {
     case 'store':
-      followStore(h, notes);
+      followStore(h, m, notes);
       break;
     case 'call':
       followCall(h, notes);
@@ -44,11 +44,13 @@ export function follow(h: Happening, m: Machine, notes: Notes): void {
   }
 }
 
-function followStore(h: Of<'store'>, notes: Notes): void {
+function followStore(h: Of<'store'>, m: Machine, notes: Notes): void {
   notes.faultedArmed.delete(h.task.id);
   const key = viewKey(h.mm.id, h.va);
   const vma = vmaAt(h.mm, h.va);
   if (!vma) return;
+  // Whoever holds a page of a mapping that is gone stores to what nobody will look at.
+  if (h.access === 'gup' && mappersOf(m, h.page).length === 0) return;
   for (const call of notes.calls) {
     call.storedSince?.set(key, either(...(call.storedSince.get(key) ?? []), ...(notes.view.get(key) ?? [0])));
   }

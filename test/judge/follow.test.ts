@@ -208,6 +208,16 @@ describe('a program that is right is not blamed', () => {
       body: 'start:\n  - a: write guest\ntasks:\n  a: [uffd_close, write guest]\n  b: [uffd_register guest]\n',
     },
     {
+      when: 'pages are written to that are held and no longer mapped',
+      base: 'linux-4.19',
+      body: '  other: { size: 4KiB }\ntasks:\n  a: [mremap other to guest]\n  b: [gup_write guest]\n  c: [write guest]\n',
+    },
+    {
+      when: 'a page goes that was stored to since clear_refs',
+      base: 'linux-4.19',
+      body: 'start:\n  - a: clear_refs 4\ntasks:\n  a: [write guest]\n  b: [munmap guest]\nfinally:\n  - a: pagemap guest\n',
+    },
+    {
       when: 'one thread moves something to where another one stores',
       base: 'linux-4.19',
       body: '  other: { size: 4KiB }\ntasks:\n  a: [write guest]\n  b: [mremap other to guest]\n',

@@ -5,7 +5,7 @@ interface Row {
   /** What the kernel takes care of. */
   rule: string;
   notices: string;
-  base: 'linux-4.19' | 'uffd-wp-2018' | 'uffd-wp-bit';
+  base: 'linux-4.19' | 'uffd-wp-2018' | 'uffd-wp-bit' | 'linux-6.1';
   fixture: string;
   without: Override;
 }
@@ -371,6 +371,13 @@ const rows: Row[] = [
     base: 'uffd-wp-bit',
     fixture: `memory:\n  guest: { size: 2MiB }\n  scratch: { size: 4KiB }\n${start('vcpu: write guest', 'vcpu: write scratch', 'vcpu: munmap scratch', 'vcpu: madvise guest hugepage', 'monitor: uffd_register guest', 'monitor: uffd_protect guest[0]')}${tasks('helper: [khugepaged]')}`,
     without: { khugepaged_scan_pte: mainline.khugepaged_scan_pte },
+  },
+  {
+    rule: 'a split waits for an entry that is being changed',
+    notices: 'no-reachable-bug',
+    base: 'linux-6.1',
+    fixture: `${huge}\n${start('vcpu: write guest[0]', 'monitor: uffd_register guest[0]')}${tasks('monitor: ["uffd_protect guest[0]"]', 'vcpu: ["madvise guest[0] cold"]')}`,
+    without: { freeze_page: mainline.freeze_page },
   },
   {
     rule: 'un-protecting changes the entries',

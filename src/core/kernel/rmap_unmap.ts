@@ -21,6 +21,8 @@ export interface TtuMode {
   readonly ignoreAccess: boolean;
   /** TTU_SPLIT_HUGE_PMD, and TTU_SPLIT_FREEZE where `migration` is set. */
   readonly splitHugePmd?: boolean;
+  /** TTU_SYNC: an entry that somebody is about to change, and that looks empty meanwhile, is waited for. */
+  readonly sync?: boolean;
 }
 
 /**
@@ -53,7 +55,7 @@ export function* try_to_unmap_one(k: Kernel, page: Pfn, where: MappedIn, mode: T
     if (pmd) yield* k.__split_huge_pmd(vma, pmd, pmd.va, mode.migration, head);
   }
   for (const { part, address } of parts) {
-    const at = yield* k.page_vma_mapped_walk(mm, part, address, false);
+    const at = yield* k.page_vma_mapped_walk(mm, part, address, mode.sync ?? false);
     if (!at) continue;
     if (at.huge) k.VM_BUG_ON(!mode.migration, 'try_to_unmap_one(): mapped by a huge PMD');
     const goOn = at.huge

@@ -39,7 +39,9 @@ export const softDirtyRead: Invariant = invariant({
   says: 'pagemap shows soft-dirty for a page that was stored to since clear_refs.',
   source: 'Documentation/admin-guide/mm/soft-dirty.rst; fs/proc/task_mmu.c:pte_to_pagemap_entry()',
   at: 'pagemap',
-  check(h, _m, notes) {
+  check(h, m, notes) {
+    // A page that is gone, whoever took it away beside a store, has no bit.
+    if (softDirtyAt(m, h.mm, h.va) === null) return null;
     const stored = notes.tracked.get(h.mm.id)?.stored.has(viewKey(h.mm.id, h.va)) && !isUntracked(h.mm, h.va);
     return stored && !h.softDirty ? 'pagemap says clean of a page that was stored to' : null;
   },

@@ -49,6 +49,7 @@ export default defineVariant({
       'mm/rmap.c:page_add_anon_rmap',
       'mm/rmap.c:page_move_anon_rmap',
       'mm/rmap.c:try_to_unmap_one',
+      'mm/huge_memory.c:freeze_page',
       'mm/huge_memory.c:set_pmd_migration_entry',
       'mm/migrate.c:remove_migration_pte',
       'mm/huge_memory.c:remove_migration_pmd',
@@ -84,6 +85,7 @@ export default defineVariant({
       'mm/memory.c:unmap_vmas',
     ],
     commits: [
+      '732ed55823fc ("mm/thp: try_to_unmap() use TTU_SYNC for safe splitting")',
       '9a63236f1ad8 ("mm/ksm.c: don\'t WARN if page is still mapped in remove_stable_node()")',
       'e8e17ee90eaf ("mm: drop the assumption that VM_SHARED always implies writable")',
       '8f34f1eac382 ("mm/userfaultfd: fix uffd-wp special cases for fork()")',

@@ -94,6 +94,12 @@ export const rmap: VariantKernel = {
     return true;
   },
 
+  /** Without TTU_SYNC an entry is passed over while another thread has taken it out to change it. */
+  *freeze_page(k, head) {
+    const migration = k.PageAnon(head);
+    const mode = { migration, batchFlush: false, ignoreAccess: true, splitHugePmd: true, sync: true };
+    yield* k.try_to_unmap(head, mode);
+  },
   *set_pmd_migration_entry(k, page, vma, pmd) {
     const pmdval = yield* k.pmdp_invalidate(vma.vm_mm, pmd);
     const isExclusive = k.PageAnon(page) && (yield* k.PageAnonExclusive(page));
