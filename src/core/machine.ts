@@ -28,6 +28,8 @@ export interface MachineConfig {
   /** /sys/kernel/mm/transparent_hugepage/enabled. */
   thp: 'always' | 'madvise' | 'never';
   nodes: number;
+  /** Whether anybody may pin pages. Where nobody does, whoever asks for pins need not look, which would be a step. */
+  pins: boolean;
   /** What people call memory, for what they are told. */
   regions: readonly { readonly name: string; readonly start: number; readonly pages: number }[];
 }
@@ -38,6 +40,7 @@ export const defaultConfig: MachineConfig = {
   debugVm: true,
   thp: 'always',
   nodes: 1,
+  pins: true,
   regions: [],
 };
 

@@ -73,7 +73,7 @@ export function compile(fixture: Fixture, options: CompileOptions = {}): Workloa
   }));
   const workload: Workload = {
     fixture,
-    config: { ...defaultConfig, entries, softDirty: softdirty, nodes, thp, regions },
+    config: { ...defaultConfig, entries, softDirty: softdirty, nodes, thp, pins: mayPin(fixture), regions },
     actors: actorsOf(fixture),
     regions: new Map(regions.map((region) => [region.name, region])),
     start: placed(fixture.start),
@@ -84,6 +84,10 @@ export function compile(fixture: Fixture, options: CompileOptions = {}): Workloa
   freeze(workload);
   return workload;
 }
+
+/** process_vm_writev() is the one step that pins. */
+const mayPin = (fixture: Fixture): boolean =>
+  [...stepLists(fixture)].some(({ items }) => [...stepsOf(items)].some(({ verb }) => verb === 'gup_write'));
 
 /** Nothing of a workload ever changes, so who keeps the state of a run need not look into it. */
 function freeze(value: unknown): void {
