@@ -40,8 +40,8 @@ Written by \`npm run generate\` from the comments in \`src/core/kernel\`; a test
 | --- | --- |
 | a page table entry | one number with the x86-64 bits under their names, read and built by \`pte_*\` and \`pmd_*\` only (\`entry.ts\`) |
 | page tables | four levels of tables that exist where they are needed; 512 entries each, fewer where a fixture may be searched faster (\`table.ts\`) |
-| the TLB | one per CPU: filled by loads and stores, kept until it is flushed (\`tlb.ts\`, \`mmu.ts\`) |
-| A and D, set by hardware | set by a load or a store through an entry (\`mmu.ts\`) |
+| the TLB | one per CPU: filled by loads and stores, kept until it is flushed (\`tlb.ts\`, \`mmu.ts\`); with \`--hardware\` also whatever the CPU may have fetched ahead (\`lingering.ts\`) |
+| A and D, set by hardware | set by a load or a store through an entry (\`mmu.ts\`); with \`--hardware\` A also by a CPU that fetches ahead |
 | \`struct page\` | counts, flags, mapping and owner of the lock in columns; instead of bytes, which store was last (\`pages.ts\`) |
 | \`mm_struct\`, \`vm_area_struct\` | \`mm.ts\`: the fields that the functions below read |
 | a spinlock | an owner; taking it twice, or sleeping with it, is a bug of the kernel under test (\`lock_steps.ts\`) |

@@ -40,7 +40,7 @@ export function toSurvive(
     const replay = {
       fixture: loaded.argument,
       variant: variant.argument ?? id,
-      token: showToken(schedule, checksum),
+      token: showToken(schedule, checksum, loaded.fixture.machine.hardware),
     };
     const run = renderTrace(trace, replay, { width: WIDTH, color: false, full: false });
     return [said, ...(first ? [first.saw] : []), '', run].join('\n');

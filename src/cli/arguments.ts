@@ -18,6 +18,7 @@ export interface CompareOptions extends CommonOptions {
   /** Again whenever a file changes. */
   readonly watch?: boolean;
   readonly shard?: { readonly index: number; readonly of: number };
+  readonly hardware?: boolean;
 }
 
 export interface ReplayOptions extends RunOptions {
@@ -30,4 +31,5 @@ export interface RunOptions extends CommonOptions {
   /** A C program in place of the columns. */
   readonly c?: boolean;
   readonly bound?: number;
+  readonly hardware?: boolean;
 }

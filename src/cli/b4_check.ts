@@ -18,6 +18,7 @@ export interface B4Options {
   readonly mail?: string;
   readonly jobs?: number;
   readonly bound?: number;
+  readonly hardware?: boolean;
   readonly quiet?: boolean;
 }
 
@@ -71,6 +72,7 @@ async function resultOf(
   const { cells } = await compare(loadFixtures(options.fixture ?? []), loadVariants(ids), {
     workers: options.jobs ?? availableParallelism(),
     bounds: { ...defaultBounds, ...(options.bound ? { maxExecutions: options.bound } : {}) },
+    ...(options.hardware ? { hardware: true } : {}),
     onCell: ({ fixture, variant }, done, of) => progress.show(`${done}/${of} ${fixture} ${variant}`),
   }).finally(() => progress.clear());
   const bad = cells.filter(({ verdict }) => verdict.kind === 'breaks' || verdict.kind === 'does-not-build');

@@ -1,6 +1,6 @@
 /** Loads and judges cells, with progress, details and an interrupt: what compare, check, diff and report begin with. */
 import { availableParallelism } from 'node:os';
-import { compare, type CompareOptions as Judging } from '../compare/compare';
+import { compare, type CompareOptions as Judging, onItsOwn } from '../compare/compare';
 import type { Cell, Comparison, Shard } from '../compare/comparison';
 import { InputError } from '../compare/input';
 import { type LoadedFixture, type LoadedVariant, loadFixtures, loadVariants } from '../compare/load';
@@ -17,6 +17,7 @@ export interface CellOptions extends CommonOptions {
   readonly bound?: number;
   readonly quiet?: boolean;
   readonly shard?: Shard;
+  readonly hardware?: boolean;
 }
 
 export interface Sources {
@@ -32,7 +33,8 @@ export function loadCells(
 ): Sources {
   const details = detailsOn(terminal, options);
   const begin = details.now();
-  const fixtures = loadFixtures(options.fixture ?? []);
+  const named = loadFixtures(options.fixture ?? []);
+  const fixtures = options.hardware ? named.map(onItsOwn) : named;
   const variants = loadVariants(options.variant ?? [], (path, argument) => {
     details.say(`read ${path}`);
     onFile?.(path, argument);
@@ -75,6 +77,7 @@ export async function judgeCells(
     bounds: { ...defaultBounds, ...(options.bound ? { maxExecutions: options.bound } : {}) },
     signal: more.signal ?? interrupt.signal,
     ...(options.shard ? { shard: options.shard } : {}),
+    ...(options.hardware ? { hardware: true } : {}),
     ...(more.known ? { known: more.known } : {}),
     onCell(cell, done, of) {
       finished = done;

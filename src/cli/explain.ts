@@ -1,4 +1,5 @@
 /** `faultline explain` and `faultline replay`. */
+import { onItsOwn } from '../compare/compare';
 import { InputError } from '../compare/input';
 import { type LoadedFixture, type LoadedVariant, loadFixtures, loadVariants } from '../compare/load';
 import { agreement, outcomeOf, readDifferences, readObservations } from '../compare/observed';
@@ -25,10 +26,10 @@ interface Named {
   readonly variant: LoadedVariant;
 }
 
-const named = (fixture: string, variant: string): Named => ({
-  fixture: loadFixtures([fixture])[0]!,
-  variant: loadVariants([variant])[0]!,
-});
+function named(fixture: string, variant: string, hardware = false): Named {
+  const loaded = loadFixtures([fixture])[0]!;
+  return { fixture: hardware ? onItsOwn(loaded) : loaded, variant: loadVariants([variant])[0]! };
+}
 
 /** The shortest run behind a verdict: of the gravest break, or of the one that `--invariant` names. */
 export function runExplain(
@@ -40,7 +41,12 @@ export function runExplain(
   if (options.output !== undefined) checkOutput(options.output);
   const wanted = options.invariant;
   if (wanted !== undefined) refuseUnknown(wanted);
-  const cell = named(fixture, variant);
+  const cell = named(fixture, variant, options.hardware);
+  if (options.c && cell.fixture.fixture.machine.hardware)
+    throw new InputError(
+      'usage',
+      'a program cannot tell its CPUs what to do: --c does not go with --hardware',
+    );
   const bounds = boundsOf(options);
   const { verdict, broken } = blaming(cell.variant.variant.meta.id, () =>
     explain(cell.fixture, cell.variant, bounds),
@@ -115,7 +121,7 @@ export function runReplay(
       `"${token}" is no schedule; one looks like a12b3a-0f3c9e, as replay lines have it`,
     );
   }
-  const cell = named(fixture, variant);
+  const cell = named(fixture, variant, asked.hardware);
   if (!cell.variant.variant.meta.builds) {
     throw new InputError('input', `${variant}: ${verdictSentence(buildVerdict(cell.variant))}`);
   }
@@ -143,7 +149,7 @@ function goOn(cell: Named, prefix: readonly number[], options: ReplayOptions, te
   const runs = 'explored' in verdict ? `${verdict.explored.executions} runs begin like this` : 'none was run';
   const lines = brokenOf(verdict).flatMap((one) => [
     ...wrap(otherLine(one), width, 4),
-    `    ${replayLine({ ...argumentsOf(cell), token: showToken(one.schedule, one.checksum) })}`,
+    `    ${replayLine({ ...argumentsOf(cell), token: showToken(one.schedule, one.checksum, one.hardware) })}`,
   ]);
   return [...wrap(`onward   ${verdictSentence(verdict)} (${runs})`, width, 9), ...lines, ''].join('\n');
 }
@@ -209,7 +215,10 @@ function drawRun(
   const run = blaming(cell.variant.variant.meta.id, () =>
     simulate(compile(fixture.fixture), variant, schedule),
   );
-  const replay = { ...argumentsOf(cell), token: showToken(schedule, run.checksum) };
+  const replay = {
+    ...argumentsOf(cell),
+    token: showToken(schedule, run.checksum, fixture.fixture.machine.hardware),
+  };
   const screen = { ...screenOf(terminal, options), full: options.full ?? false };
   return {
     text: renderTrace(run.trace, replay, screen),

@@ -26,7 +26,9 @@ import { checkOutput, writeOutput } from './output';
 import { progressOn, type Terminal } from './terminal';
 import { checkedWithout } from './without';
 
-type Asked = Required<Pick<FuzzOptions, 'variants' | 'differ' | 'without' | 'bounds' | 'seed'>> & {
+type Asked = Required<
+  Pick<FuzzOptions, 'variants' | 'differ' | 'without' | 'bounds' | 'seed' | 'hardware'>
+> & {
   /** Null: as many as the time allows. */
   readonly runs: number | null;
   readonly key: CampaignKey;
@@ -127,7 +129,7 @@ function askedFor(options: FuzzCommandOptions, details: Details): Asked {
     const code = hashOfFiles(files.get(argument ?? '') ?? []);
     return { id, title, author, messageId, date, base, supersedes, code };
   });
-  const same = { seed, runs, differ, without };
+  const same = { seed, runs, differ, without, hardware: options.hardware ?? false };
   const key = { tool: version, model: modelHash(), ...same, variants: saved, bound: boundOf(bounds) };
   return { ...same, variants, bounds, key };
 }

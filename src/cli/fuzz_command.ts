@@ -1,7 +1,16 @@
 /** `faultline fuzz` on the command line. What it does is in fuzz.ts, and the fuzzer is loaded only when it runs. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CommonOptions } from './arguments';
-import { atLeast, boundOption, examples, type Run, repeatable, sharding, threadsOption } from './options';
+import {
+  atLeast,
+  boundOption,
+  examples,
+  hardwareOption,
+  type Run,
+  repeatable,
+  sharding,
+  threadsOption,
+} from './options';
 import type { Terminal } from './terminal';
 
 export interface FuzzCommandOptions extends CommonOptions {
@@ -13,6 +22,7 @@ export interface FuzzCommandOptions extends CommonOptions {
   readonly without?: readonly string[];
   readonly shard?: { readonly index: number; readonly of: number };
   readonly bound?: number;
+  readonly hardware?: boolean;
   readonly jobs?: number;
   readonly format: 'table' | 'json';
   /** The folder for fixtures. */
@@ -83,6 +93,7 @@ function searchOptions(command: Command): Command {
       repeatable('--without <verb|group>', 'verbs, or groups of verbs, that do not appear; repeatable'),
     )
     .addOption(boundOption())
+    .addOption(hardwareOption())
     .addOption(threadsOption())
     .addOption(sharding('fixture'));
 }

@@ -9,6 +9,7 @@ import {
   boundOption,
   examples,
   fixtureOption,
+  hardwareOption,
   printing,
   repeatable,
   searching,
@@ -170,7 +171,7 @@ function addExplain(program: Command, terminal: Terminal, run: Run): void {
     .option('--invariant <id>', 'the run that breaks this one, of several')
     .option('--full', 'also the steps that changed nothing')
     .option('--c', 'a C program in the manner of selftests/mm that does the same on a real kernel');
-  searchOptions(command, false);
+  searchOptions(command.addOption(hardwareOption()), false);
   printing(command)
     .addHelpText(
       'after',

@@ -18,6 +18,12 @@ export const boundOption = (): Option =>
     atLeast(1),
   );
 
+export const hardwareOption = (): Option =>
+  new Option(
+    '--hardware',
+    'CPUs act on their own, too: they use any translation that was not flushed, and set A at any moment',
+  );
+
 export const threadsOption = (): Option =>
   new Option('--jobs <n>', 'threads; 0: none beside the main one (default: one per core)').argParser(
     atLeast(0),
@@ -28,7 +34,11 @@ export function searching(
   command: Command,
   quiet = 'no progress, and a line per variant instead of the table',
 ): Command {
-  return command.addOption(boundOption()).addOption(threadsOption()).option('--quiet', quiet);
+  return command
+    .addOption(boundOption())
+    .addOption(hardwareOption())
+    .addOption(threadsOption())
+    .option('--quiet', quiet);
 }
 
 export const VERBOSE = 'what is loaded, every cell and how long it took, on stderr; errors with their stack';

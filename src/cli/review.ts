@@ -93,7 +93,7 @@ function witnessesOf({ comparison, fixtures }: Compared, loaded: LoadedVariant):
   );
   return chosen.map(({ fixture, broken }) => {
     const { trace } = runOf(fixture, loaded, broken.schedule);
-    const token = showToken(broken.schedule, broken.checksum);
+    const token = showToken(broken.schedule, broken.checksum, broken.hardware);
     const variant = loaded.argument ?? loaded.variant.meta.id;
     return {
       fixture: fixture.fixture.name,

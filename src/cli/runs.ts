@@ -42,12 +42,12 @@ interface Scheduled {
 function schedulesOf({ verdict }: Cell): Scheduled[] {
   const found = new Map<string, { schedule: readonly number[]; token: string; broken: string[] }>();
   if (verdict.kind === 'survives') {
-    const token = showToken(verdict.witness, verdict.checksum);
+    const token = showToken(verdict.witness, verdict.checksum, verdict.hardware);
     found.set(token, { schedule: verdict.witness, token, broken: [] });
   }
   const inOrder = [...brokenOf(verdict)].sort((a, b) => classes.indexOf(a.class) - classes.indexOf(b.class));
-  for (const { schedule, checksum, invariant } of inOrder) {
-    const token = showToken(schedule, checksum);
+  for (const { schedule, checksum, invariant, hardware } of inOrder) {
+    const token = showToken(schedule, checksum, hardware);
     const one = found.get(token) ?? { schedule, token, broken: [] };
     one.broken.push(invariant);
     found.set(token, one);

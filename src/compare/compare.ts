@@ -1,7 +1,7 @@
 /** All variants on all fixtures. */
 import { defaultBounds, type ExploreOptions } from '../explore/index';
 import { judge, type Verdict } from '../judge/index';
-import { compile, type Workload } from '../workload/index';
+import { compile, type Workload, withHardware } from '../workload/index';
 import type { Cell, Comparison, Shard } from './comparison';
 import type { LoadedFixture, LoadedVariant } from './load';
 import { runInWorkers } from './pool';
@@ -20,13 +20,17 @@ export interface CompareOptions {
   readonly shard?: Shard;
   /** Verdicts that need not be found again. */
   readonly known?: (fixture: LoadedFixture, variant: LoadedVariant) => Verdict | undefined;
+  /** Hardware acts on its own in all fixtures, not only in those that say so. */
+  readonly hardware?: boolean;
 }
 
 export async function compare(
-  fixtures: readonly LoadedFixture[],
+  loaded: readonly LoadedFixture[],
   variants: readonly LoadedVariant[],
   options: CompareOptions = {},
 ): Promise<Comparison> {
+  const { hardware = false } = options;
+  const fixtures = hardware ? loaded.map(onItsOwn) : loaded;
   const { bounds = defaultBounds, onCell, signal, shard } = options;
   const cells: (Cell | undefined)[] = new Array(fixtures.length * variants.length).fill(undefined);
   const inShard = [...cells.keys()].filter((index) => !shard || index % shard.of === shard.index);
@@ -45,14 +49,20 @@ export async function compare(
   // A variant that exists in this process only cannot be handed to another thread.
   const inThisThread = workers === 0 || variants.some(({ argument }) => argument === null);
   if (inThisThread) await runHere(cellJudge(fixtures, variants, bounds), wanted, finish, signal);
-  else await runInWorkers({ fixtures, variants, bounds, wanted, workers, finish, signal });
+  else await runInWorkers({ fixtures, variants, bounds, wanted, workers, finish, signal, hardware });
   return comparisonOf(
     fixtures,
     variants,
     cells.filter((cell) => cell !== undefined),
-    shard,
+    { ...(shard ? { shard } : {}), ...(hardware ? { hardware } : {}) },
   );
 }
+
+/** The same fixture with hardware that acts on its own. */
+export const onItsOwn = (loaded: LoadedFixture): LoadedFixture => ({
+  ...loaded,
+  fixture: withHardware(loaded.fixture),
+});
 
 const pairAt = (
   fixtures: readonly LoadedFixture[],
@@ -109,7 +119,7 @@ function comparisonOf(
   fixtures: readonly LoadedFixture[],
   loaded: readonly LoadedVariant[],
   cells: readonly Cell[],
-  shard: Shard | undefined,
+  how: Pick<Comparison, 'shard' | 'hardware'>,
 ): Comparison {
   const variants = loaded.map(({ variant }) => variant.meta);
   return {
@@ -118,6 +128,6 @@ function comparisonOf(
     cells,
     summary: summaryOf(variants, cells),
     costs: costsOf(variants, cells),
-    ...(shard ? { shard } : {}),
+    ...how,
   };
 }

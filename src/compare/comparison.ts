@@ -40,6 +40,8 @@ export interface Comparison {
   readonly costs: readonly CostRow[];
   /** It is a part: every `of`-th cell, from the `index`-th on. */
   readonly shard?: Shard;
+  /** Hardware acted on its own in all fixtures. */
+  readonly hardware?: true;
 }
 
 /** From 0. */

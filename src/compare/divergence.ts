@@ -82,7 +82,7 @@ export function divergenceOf(
   const [sitesA, sitesB] = [sitesAt(ofA, at), sitesAt(ofB, at)];
   return {
     fixture: workload.fixture.name,
-    token: showToken(schedule, ofA.checksum),
+    token: showToken(schedule, ofA.checksum, workload.fixture.machine.hardware),
     steps: { a: ofA.steps.length, b: ofB.steps.length },
     at: isEqual ? null : at + 1,
     last,

@@ -15,6 +15,8 @@ export interface SavedPart {
   readonly tool: string;
   /** I/N. */
   readonly shard?: string;
+  /** Made with --hardware. */
+  readonly hardware?: true;
   readonly fixtures: readonly FixtureSummary[];
   readonly variants: readonly SavedVariant[];
   readonly cells: readonly SavedVerdict[];
@@ -84,6 +86,7 @@ export function merge(
     cells: whole,
     summary: summaryOf(variants, whole),
     costs: costsOf(variants, whole),
+    ...(first.hardware ? { hardware: true } : {}),
   };
 }
 
@@ -94,6 +97,7 @@ function refuseOther(first: SavedPart, part: SavedPart): void {
   if (part.tool !== first.tool) {
     throw refuse(`made by faultline ${part.tool}, not ${first.tool}`);
   }
+  if (part.hardware !== first.hardware) throw refuse(`made ${part.hardware ? 'with' : 'without'} --hardware`);
   for (const what of ['fixtures', 'variants'] as const) {
     const [ours, theirs] = [part[what], first[what]];
     const at = Array.from({ length: Math.max(ours.length, theirs.length) }).findIndex(
@@ -152,15 +156,16 @@ function verdictOf(saved: SavedVerdict): Verdict {
   const found = { broken, explored, cost };
   if (kind === 'closed') return { kind, ...found, missing: saved.missing ?? [] };
   if (kind !== 'survives') return { kind, ...found };
-  const { schedule: witness, checksum } = runOf(saved.schedule ?? '0');
-  return { kind, ...found, witness, checksum };
+  const { schedule: witness, ...run } = runOf(saved.schedule ?? '0');
+  return { kind, ...found, witness, ...run };
 }
 
 /** A token keeps the first digits of the checksum, which are all that anybody looks at. */
-function runOf(token: string): { schedule: readonly number[]; checksum: number } {
+function runOf(token: string): Pick<Broken, 'schedule' | 'checksum' | 'hardware'> {
   const parsed = parseToken(token);
   return {
     schedule: parsed?.schedule ?? [],
     checksum: Number.parseInt((parsed?.checksum ?? '').padEnd(8, '0'), 16),
+    ...(parsed?.hardware ? { hardware: true } : {}),
   };
 }

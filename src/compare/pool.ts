@@ -11,6 +11,7 @@ export interface WorkerData {
   readonly fixtures: readonly string[];
   readonly variants: readonly string[];
   readonly bounds: ExploreOptions;
+  readonly hardware: boolean;
 }
 
 /** What a worker answers; asked with the number of a cell. */
@@ -28,16 +29,18 @@ interface Run {
   readonly workers: number;
   readonly finish: (index: number, verdict: Verdict) => void;
   readonly signal: AbortSignal | undefined;
+  readonly hardware: boolean;
 }
 
 /** Hands out the cells one by one; ends when all are finished, the first fails, or the signal says so. */
 export function runInWorkers(run: Run): Promise<void> {
-  const { fixtures, variants, bounds, wanted, workers: count, signal } = run;
+  const { fixtures, variants, bounds, wanted, workers: count, signal, hardware } = run;
   const of = wanted.length;
   const data: WorkerData = {
     fixtures: fixtures.map(({ argument }) => argument),
     variants: variants.map(({ argument }) => argument ?? ''),
     bounds,
+    hardware,
   };
   return new Promise<void>((resolve, reject) => {
     const workers: Worker[] = [];

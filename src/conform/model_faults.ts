@@ -93,10 +93,12 @@ type FaultArguments = Parameters<typeof mainline.handle_mm_fault> extends [Kerne
 
 function account(faults: Faults, fault_flags: number, ret: number, hasVmaLocks: boolean): void {
   const wasTried = (fault_flags & FAULT_FLAG_TRIED) !== 0;
-  // Where the lock of the VMA had to be let go, the next try is the first one with mmap_lock, unless it waited for a disk.
+  // Where the lock of the VMA had to be let go, the next try is the first one with mmap_lock, unless it waited for a disk:
+  // for a page in swap that cannot be told.
   const isFirst = hasVmaLocks && (fault_flags & FAULT_FLAG_USER) !== 0 && !wasTried;
+  const hasRead = (ret & VM_FAULT_MAJOR) !== 0 && !faults.readSwap;
   if (ret & VM_FAULT_RETRY) {
-    faults.isTried = wasTried || !isFirst || (ret & VM_FAULT_MAJOR) !== 0;
+    faults.isTried = wasTried || !isFirst || hasRead;
     return;
   }
   if (ret & VM_FAULT_ERROR) return;
@@ -104,7 +106,7 @@ function account(faults: Faults, fault_flags: number, ret: number, hasVmaLocks: 
   // Reading ahead is not under the lock if that can be helped, and then the fault is tried again.
   const reads = faults.readAhead && !isFirst && (fault_flags & FAULT_FLAG_ALLOW_RETRY) !== 0;
   const isRetried = reads || (wasTried && faults.isTried);
-  if (isRetried || (ret & VM_FAULT_MAJOR && !faults.readSwap)) {
+  if (isRetried || hasRead) {
     faults.major++;
     return;
   }

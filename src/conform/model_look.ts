@@ -25,6 +25,8 @@ export interface Manner {
   readonly features: ScanFeatures & { readonly ksmFlag: boolean };
   /** smaps counts huge entries that PROT_NONE hides from the CPU: from 6.6 on. */
   readonly countsHidden: boolean;
+  /** pagemap asks of every page of a huge entry whether it is mapped once: from 6.11 to 6.14; else of the first one. */
+  readonly asksEachPart: boolean;
   /** Numbers of contents as the agent counts them. */
   readonly contentOf: (model: number) => number;
 }
@@ -136,8 +138,7 @@ class Looker {
     if (!this.m.pfn_valid(frame) || this.isZero(frame)) return ['-', '-'];
     const head = this.m.compound_head(frame);
     const { pages } = this.m;
-    // Of a huge entry pagemap asks for all of its pages whether the first one is mapped once.
-    const asked = huge ? head : frame;
+    const asked = huge && !this.manner.asksEachPart ? head : frame;
     const whole = pages.isCompound(frame) ? pages.compound_mapcount[head]! + 1 : 0;
     const isCountedTwice = (pages.flags[head]! & PG_double_map) !== 0;
     const mapcount = pages.mapcount[asked]! + 1 + whole - (isCountedTwice ? 1 : 0);

@@ -12,6 +12,7 @@ import { look, type Manner } from './model_look';
 import type { ModelOptions } from './model_options';
 import { Pauses } from './model_pause';
 import { preemptLayer } from './model_preempt';
+import { rmapLayer } from './model_rmap';
 import { Scheduler, takeCpu } from './model_schedule';
 import { isPending, newSlot, type Slot } from './model_slot';
 import { followTurns, type Stage } from './model_turns';
@@ -59,7 +60,7 @@ class ModelRun implements Stage {
   ) {
     const { features } = options;
     const { softDirty, swap, release } = features;
-    const workload = { ...given, config: { ...given.config, softDirty } };
+    const workload = { ...given, config: { ...given.config, softDirty, migratesBack: true } };
     this.workload = workload;
     this.m = emptyMachine(workload);
     this.m.swap.isOn = swap;
@@ -69,10 +70,12 @@ class ModelRun implements Stage {
     this.manner = {
       features,
       countsHidden: isSince(release, 6, 6),
+      asksEachPart: isSince(release, 6, 11) && !isSince(release, 6, 15),
       contentOf: (model) => this.contents.get(model) ?? model,
     };
     this.watcher = new Watcher(workload, this.slots, this.manner.contentOf);
-    const watched = [...variant.layers, this.watcher.layer(variant)];
+    const ordered = [...variant.layers, rmapLayer(variant.layers)];
+    const watched = [...ordered, this.watcher.layer(variant)];
     const counted = [...watched, faultLayer(watched, this.slots, isSince(release, 6, 6))];
     const layers = options.preempts ? [...counted, preemptLayer(counted, this.slots)] : counted;
     this.pauses = new Pauses(workload, this.slots);

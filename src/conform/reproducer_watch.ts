@@ -110,6 +110,7 @@ export class Onlooker implements Observer<Seen> {
     const views = look(machine, this.workload, {
       features: unasked,
       countsHidden: true,
+      asksEachPart: false,
       contentOf,
     });
     for (const { process, region, pages } of views) {

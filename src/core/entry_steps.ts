@@ -5,9 +5,10 @@
 import { assert } from './assert';
 import * as e from './entry';
 import { NONE } from './entry';
+import { lose, lossesBy } from './lingering';
 import { LockSteps } from './lock_steps';
 import type { SpinLock } from './locks';
-import { entryObject } from './objects';
+import { entryObject, tlbObject } from './objects';
 import { done, type Run } from './run';
 import { Level, Slot, type Table } from './table';
 import type { Pte } from './units';
@@ -38,7 +39,12 @@ export abstract class EntrySteps extends LockSteps {
       this.put(slot, value);
       return done(undefined);
     }
-    return this.step('write', entryObject(slot.table.id, slot.index), true, () => this.put(slot, value));
+    return this.change(
+      'write',
+      slot,
+      () => value,
+      () => this.put(slot, value),
+    );
   }
   set_pmd_at(slot: Slot, value: Pte): Run<void> {
     return this.set_pte_at(slot, value);
@@ -47,7 +53,12 @@ export abstract class EntrySteps extends LockSteps {
   /** Atomic read-and-zero: A and D that hardware sets later cannot be lost. */
   ptep_get_and_clear(slot: Slot): Run<Pte> {
     if (this.m.solo) return done(this.exchange(slot, NONE));
-    return this.step('clear', entryObject(slot.table.id, slot.index), true, () => this.exchange(slot, NONE));
+    return this.change(
+      'clear',
+      slot,
+      () => NONE,
+      () => this.exchange(slot, NONE),
+    );
   }
   ptep_modify_prot_start(slot: Slot): Run<Pte> {
     return this.ptep_get_and_clear(slot);
@@ -67,11 +78,25 @@ export abstract class EntrySteps extends LockSteps {
   }
   /** An atomic read-modify-write of an entry. Returns the value before. */
   update(slot: Slot, label: string, change: (old: Pte) => Pte): Run<Pte> {
-    return this.step(label, entryObject(slot.table.id, slot.index), true, () => {
+    return this.change(label, slot, change, () => {
       const old = slot.peek();
       this.put(slot, change(old));
       return old;
     });
+  }
+  /**
+   * A step that changes an entry. Where hardware acts on its own it also tells which CPUs may go on with what the entry
+   * said before: a flush that reaches them has to come after.
+   */
+  private change<T>(label: string, slot: Slot, value: (old: Pte) => Pte, action: () => T): Run<T> {
+    const object = entryObject(slot.table.id, slot.index);
+    if (this.m.config.hardware === null) return this.step(label, object, true, action);
+    const objects = (): number[] => [object, ...this.losers(slot, value(slot.peek()))];
+    return this.stepOn(label, objects, () => (1 << objects().length) - 1, action);
+  }
+  /** The TLBs in which something lingers once an entry has changed. */
+  private losers(slot: Slot, value: Pte): number[] {
+    return [...new Set(lossesBy(this.m, slot, value).map(({ cpu }) => tlbObject(cpu)))];
   }
   /**
    * arch/x86/mm/pgtable.c:ptep_set_access_flags(). Stores only where `dirty`; never flushes on x86.
@@ -80,10 +105,12 @@ export abstract class EntrySteps extends LockSteps {
   ptep_set_access_flags(slot: Slot, value: Pte, dirty: boolean): Run<boolean> {
     const object = entryObject(slot.table.id, slot.index);
     const stores = (): boolean => dirty && slot.peek() !== value;
+    const losers = (): number[] =>
+      this.m.config.hardware !== null && stores() ? this.losers(slot, value) : [];
     return this.stepOn(
       'access flags',
-      () => [object],
-      () => Number(stores()),
+      () => [object, ...losers()],
+      () => (stores() ? (2 << losers().length) - 1 : 0),
       () => {
         const changed = slot.peek() !== value;
         if (stores()) this.put(slot, value);
@@ -103,12 +130,18 @@ export abstract class EntrySteps extends LockSteps {
   }
   /** Takes the table of PTEs out of a PMD entry, as khugepaged and free_pgtables() do. */
   pmd_clear_table(slot: Slot): Run<Table | undefined> {
-    return this.step('clear table', entryObject(slot.table.id, slot.index), true, () => {
-      const table = slot.table.child.get(slot.index);
-      slot.table.child.delete(slot.index);
-      this.put(slot, NONE);
-      return table;
-    });
+    return this.change(
+      'clear table',
+      slot,
+      () => NONE,
+      () => {
+        const table = slot.table.child.get(slot.index);
+        if (this.m.config.hardware !== null) lose(this.m, lossesBy(this.m, slot, NONE));
+        slot.table.child.delete(slot.index);
+        this.put(slot, NONE);
+        return table;
+      },
+    );
   }
   pmd_lockptr(slot: Slot): SpinLock {
     return slot.table.lock;
@@ -135,6 +168,7 @@ export abstract class EntrySteps extends LockSteps {
   protected put(slot: Slot, value: Pte): void {
     const { table } = slot;
     const before = table.entries[slot.index]! as Pte;
+    if (this.m.config.hardware !== null) lose(this.m, lossesBy(this.m, slot, value));
     table.entries[slot.index] = value;
     if (this.m.watch === null || before === value) return;
     this.m.watch({

@@ -9,6 +9,7 @@ export * from './kernel';
 export * as mainline from './kernel/index';
 export * as protect from './kernel/mprotect';
 export * from './lineage';
+export { leafIn, nextChoice, type Reach } from './lingering';
 export * from './machine';
 export * from './memento';
 export * from './mm';

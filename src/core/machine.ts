@@ -5,6 +5,7 @@
 import { assert, must } from './assert';
 import type { KsmState } from './ksm_state';
 import { newKsmState } from './ksm_state';
+import { beginToLinger, type Reach } from './lingering';
 import { NOBODY } from './locks';
 import { type File, type Mm, newMm, type UserfaultfdCtx } from './mm';
 import { Numbers } from './numbers';
@@ -30,8 +31,12 @@ export interface MachineConfig {
   nodes: number;
   /** Whether anybody may pin pages. Where nobody does, whoever asks for pins need not look, which would be a step. */
   pins: boolean;
+  /** A step `migrate` without a node goes to another node and comes back, as a program has to that asks for it. */
+  migratesBack?: boolean;
   /** What people call memory, for what they are told. */
   regions: readonly { readonly name: string; readonly start: number; readonly pages: number }[];
+  /** Null: a CPU does nothing unasked. Otherwise, by task, the pages that its program accesses itself. */
+  hardware: readonly (readonly Reach[])[] | null;
 }
 
 export const defaultConfig: MachineConfig = {
@@ -42,6 +47,7 @@ export const defaultConfig: MachineConfig = {
   nodes: 1,
   pins: true,
   regions: [],
+  hardware: null,
 };
 
 /** Where an address lies, by the names that people gave: `guest[5]`; else in hexadecimal. */
@@ -107,6 +113,7 @@ export class Machine {
     const { length } = this.tasks;
     for (const numbers of [this.tableIds, this.anonVmaIds]) numbers.share(length);
     this.pages.share(length, this.config.entries);
+    if (this.config.hardware !== null) beginToLinger(this);
   }
 
   /** @param task who makes it; upper tables, which appear without a step, all count as made by the first */

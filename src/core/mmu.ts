@@ -4,6 +4,7 @@
  */
 import * as e from './entry';
 import type { Kernel } from './kernel';
+import { frameAt, leafIn, storesThrough } from './lingering';
 import {
   contentObject,
   entryObject,
@@ -13,9 +14,9 @@ import {
   tlbObject,
 } from './objects';
 import { done, type Run } from './run';
-import { Level, Slot, type Table } from './table';
+import { Level, type Slot } from './table';
 import type { Task } from './task';
-import { type Content, PAGE_SIZE, type Pfn, type Pte, pfn, type Vaddr, vaddr } from './units';
+import { type Content, PAGE_SIZE, type Pfn, type Pte, type Vaddr, vaddr, vpnOf } from './units';
 import type { Access } from './watch';
 
 export type Translation =
@@ -24,24 +25,21 @@ export type Translation =
   | { kind: 'fault'; present: boolean };
 
 /** The leaf that translates `va`, if a table or a huge entry is there. */
-export function leafOf(k: Kernel, va: Vaddr): Slot | null {
-  let table: Table | undefined = k.task.mm.pgd;
-  while (table) {
-    const index: number = table.indexOf(va);
-    if (table.level === Level.pte) return new Slot(table, index);
-    const child: Table | undefined = table.child.get(index);
-    // khugepaged empties the entry before it takes the table away.
-    const isHooked = table.level !== Level.pmd || (child && e.pmd_is_table(table.entries[index]! as Pte));
-    if (!isHooked) return new Slot(table, index);
-    table = child;
-  }
-  return null;
+export const leafOf = (k: Kernel, va: Vaddr): Slot | null => leafIn(k.task.mm, va);
+
+/** What the CPU uses without a walk: what it has, unless hardware has chosen otherwise. */
+function cachedFor(k: Kernel, va: Vaddr, write: boolean): { entry: Pte; huge: boolean } | null {
+  const tlb = k.m.tlbs[k.task.id]!;
+  const chosen = tlb.lingering?.chosen ?? null;
+  if (chosen === e.NONE) return null;
+  const cached = chosen === null ? tlb.lookup(va, k.m.HPAGE_PMD_SIZE) : { entry: chosen, huge: false };
+  return cached && (!write || storesThrough(cached.entry)) ? cached : null;
 }
 
-/** The frame of `va` under a leaf entry: for a huge one, the subpage. */
-function frameAt(k: Kernel, entry: Pte, va: Vaddr, huge: boolean): Pfn {
-  const base = e.pte_pfn(entry);
-  return huge ? pfn(base + Math.floor((va % k.m.HPAGE_PMD_SIZE) / 4096)) : base;
+/** An old read-only translation: the CPU faults although memory may allow the store by now. */
+function faultsAhead(k: Kernel, write: boolean): boolean {
+  const chosen = k.m.tlbs[k.task.id]!.lingering?.chosen ?? null;
+  return write && chosen !== null && chosen !== e.NONE && !e.pte_write(chosen);
 }
 
 /**
@@ -49,21 +47,33 @@ function frameAt(k: Kernel, entry: Pte, va: Vaddr, huge: boolean): Pfn {
  * locked update of the entry in memory, which must still allow the write.
  */
 function translate(k: Kernel, va: Vaddr, write: boolean): Translation {
-  const tlb = k.m.tlbs[k.task.id]!;
-  const size = k.m.HPAGE_PMD_SIZE;
-  const cached = tlb.lookup(va, size);
-  if (cached && (!write || (e.pte_write(cached.entry) && e.pte_dirty(cached.entry)))) {
-    const slot = leafOf(k, va);
-    const stale = slot === null || !sameTranslation(slot.peek(), cached.entry, write);
-    return { kind: 'page', page: frameAt(k, cached.entry, va, cached.huge), slot, stale };
-  }
+  const cached = cachedFor(k, va, write);
+  const isFault = faultsAhead(k, write);
+  takeChoice(k, va, isFault);
   const slot = leafOf(k, va);
+  if (cached) {
+    const stale = slot === null || !sameTranslation(slot.peek(), cached.entry, write);
+    return { kind: 'page', page: frameAt(k.m, cached.entry, va, cached.huge), slot, stale };
+  }
   const entry = slot === null ? e.NONE : slot.peek();
-  if (slot === null || !e.pte_hw_present(entry)) return { kind: 'fault', present: false };
-  if (write && !e.pte_write(entry)) return { kind: 'fault', present: true };
+  if (isFault || slot === null || !e.pte_hw_present(entry) || (write && !e.pte_write(entry))) {
+    // A fault drops what the CPU has of its address.
+    k.m.tlbs[k.task.id]!.lingering?.drop(vpnOf(va), vpnOf(va) + 1);
+    return { kind: 'fault', present: isFault || (slot !== null && e.pte_hw_present(entry)) };
+  }
   const used = write ? e.pte_hw_mkdirty(entry) : e.pte_mkyoung(entry);
   cacheEntry(k, va, slot, used);
-  return { kind: 'page', page: frameAt(k, entry, va, slot.table.level === Level.pmd), slot, stale: false };
+  return { kind: 'page', page: frameAt(k.m, entry, va, slot.table.level === Level.pmd), slot, stale: false };
+}
+
+/** What hardware has chosen for this access is from now on what the CPU has. */
+function takeChoice(k: Kernel, va: Vaddr, isFault: boolean): void {
+  const tlb = k.m.tlbs[k.task.id]!;
+  const chosen = tlb.lingering?.chosen ?? null;
+  if (chosen === null) return;
+  tlb.lingering!.chosen = null;
+  tlb.forget(va, vaddr(va + PAGE_SIZE), k.m.HPAGE_PMD_SIZE);
+  if (chosen !== e.NONE && !isFault) tlb.fill(va, chosen, false, k.m.HPAGE_PMD_SIZE);
 }
 
 /** The end of a walk: the CPU of the task keeps the entry, after it has set the bits that `used` has besides. */
@@ -77,26 +87,30 @@ const sameTranslation = (now: Pte, cached: Pte, write: boolean): boolean =>
 
 /** What the access of `va` depends on and what it changes, for the step that announces it. */
 function touched(k: Kernel, va: Vaddr, write: boolean): { objects: number[]; writes: number } {
-  const size = k.m.HPAGE_PMD_SIZE;
-  const cached = k.m.tlbs[k.task.id]!.lookup(va, size);
+  const cached = cachedFor(k, va, write);
   const objects = [tlbObject(k.task.id)];
   const slot = leafOf(k, va);
-  if (cached && (!write || (e.pte_write(cached.entry) && e.pte_dirty(cached.entry)))) {
-    const page = frameAt(k, cached.entry, va, cached.huge);
+  const { lingering } = k.m.tlbs[k.task.id]!;
+  const changesTlb = Number(lingering !== null && lingering.chosen !== null);
+  if (cached) {
+    const page = frameAt(k.m, cached.entry, va, cached.huge);
     objects.push(contentObject(page));
     // Whether memory has withdrawn the entry decides nothing for the CPU, but for those who watch.
     if (slot) objects.push(entryObject(slot.table.id, slot.index));
     if (!slot || !sameTranslation(slot.peek(), cached.entry, write)) objects.push(...whoWithdrew(k, page));
     // Who looks at the pending flushes is their writer, see tlb_steps.ts.
     const counters = objects.indexOf(mmCountersObject(k.task.mm.id));
-    return { objects, writes: (write ? 2 : 0) | (counters < 0 ? 0 : 1 << counters) };
+    return { objects, writes: changesTlb | (write ? 2 : 0) | (counters < 0 ? 0 : 1 << counters) };
   }
-  if (!slot) return { objects, writes: 0 };
+  const drops = changesTlb | Number(lingering?.has(vpnOf(va)) ?? false);
+  if (!slot) return { objects, writes: drops };
   objects.push(entryObject(slot.table.id, slot.index));
   const entry = slot.peek();
-  if (!e.pte_hw_present(entry) || (write && !e.pte_write(entry))) return { objects, writes: 0 };
+  if (faultsAhead(k, write) || !e.pte_hw_present(entry) || (write && !e.pte_write(entry))) {
+    return { objects, writes: drops };
+  }
   const used = write ? e.pte_hw_mkdirty(entry) : e.pte_mkyoung(entry);
-  objects.push(contentObject(frameAt(k, entry, va, slot.table.level === Level.pmd)));
+  objects.push(contentObject(frameAt(k.m, entry, va, slot.table.level === Level.pmd)));
   return { objects, writes: 1 | (used === entry ? 0 : 2) | (write ? 4 : 0) };
 }
 
@@ -179,7 +193,7 @@ function walked(cpu: Kernel, va: Vaddr): Walk {
 export function drop_translation(k: Kernel, cpu: Task, va: Vaddr): Run<void> {
   k.task.at = va;
   return k.step('drop translation', tlbObject(cpu.id), true, () => {
-    k.m.tlbs[cpu.id]!.flush(va, vaddr(va + PAGE_SIZE), k.m.HPAGE_PMD_SIZE);
+    k.m.tlbs[cpu.id]!.forget(va, vaddr(va + PAGE_SIZE), k.m.HPAGE_PMD_SIZE);
   });
 }
 

@@ -65,3 +65,6 @@ export const pagevecObject = (taskId: number): number => object(Kind.pagevec, ta
 export const descriptorsObject = object(Kind.descriptors, 0);
 export const processObject = (mmId: number): number => object(Kind.process, mmId);
 export const semaphoreObject = (id: number): number => object(Kind.semaphore, id);
+
+/** For a step that writes all that it touches, however much that is. */
+export const WRITES_ALL = -1;

@@ -3,7 +3,7 @@
  * Source: include/linux/mm.h, page-flags.h; mm/swap.c, mm/page_alloc.c (4.19).
  */
 import { EntrySteps } from './entry_steps';
-import { contentObject, pageFlagsObject, pageMapObject, pageRefObject } from './objects';
+import { contentObject, pageFlagsObject, pageMapObject, pageRefObject, tlbObject } from './objects';
 import {
   Mapping,
   PG_active,
@@ -20,6 +20,7 @@ import {
   PG_writeback,
 } from './pages';
 import { done, type Run } from './run';
+import type { Task } from './task';
 import type { Content, Pfn, Vaddr } from './units';
 
 export abstract class PageSteps extends EntrySteps {
@@ -45,12 +46,15 @@ export abstract class PageSteps extends EntrySteps {
       this.m.pages.refcount[head] === nr
         ? [pageRefObject(head), pageFlagsObject(head), pageMapObject(head)]
         : [pageRefObject(head)];
-    return this.stepOn('put_page', touches, 7, () => {
+    const drop = (): void => {
       const { refcount } = this.m.pages;
       this.VM_BUG_ON(refcount[head]! < nr, 'put_page_testzero(): page_ref_count(page) == 0');
       refcount[head]! -= nr;
       if (refcount[head] === 0) this.free_page(head);
-    });
+    };
+    // The order matters to who is last, and frees the page, and to those who look at the count.
+    const commutes = (): number => Number(this.m.pages.refcount[head]! > nr);
+    return this.stepOn('put_page', touches, 7, drop, commutes);
   }
   /** page_ref_freeze(): takes all references at once if they are the expected ones. */
   page_ref_freeze(page: Pfn, expected: number): Run<boolean> {
@@ -231,7 +235,21 @@ export abstract class PageSteps extends EntrySteps {
 
   /** Copies contents to a page that nobody else can see yet; says so to whoever watches for writers of the source. */
   copy_page(from: Pfn, to: Pfn, va: Vaddr): Run<void> {
-    return this.step('copy page', contentObject(from), false, () => this.copyContent(from, to, va));
+    if (this.m.config.hardware === null) {
+      return this.step('copy page', contentObject(from), false, () => this.copyContent(from, to, va));
+    }
+    return this.stepOn(
+      'copy page',
+      () => [contentObject(from), ...this.watchedTlbs()],
+      0,
+      () => this.copyContent(from, to, va),
+    );
+  }
+  /** Who looks for writers of a page that is copied looks at what lingers. */
+  private watchedTlbs(): number[] {
+    const isWatched = ({ id, mm }: Task): boolean =>
+      mm === this.task.mm && this.m.tlbs[id]!.lingering !== null;
+    return this.m.tasks.filter(isWatched).map(({ id }) => tlbObject(id));
   }
   /** The same for a page that others go on writing. Its copy can only tell which stores came before, so no watch. */
   copy_pinned_page(from: Pfn, to: Pfn): Run<void> {
@@ -246,9 +264,11 @@ export abstract class PageSteps extends EntrySteps {
    * @param to the frame for each subpage
    */
   copy_subpages(from: readonly Pfn[], to: readonly Pfn[], vas: readonly Vaddr[]): Run<void> {
+    const { hardware } = this.m.config;
     return this.stepOn(
       'copy huge page',
-      () => from.map(contentObject),
+      () =>
+        hardware === null ? from.map(contentObject) : [...from.map(contentObject), ...this.watchedTlbs()],
       0,
       () => {
         from.forEach((page, i) => {

@@ -22,6 +22,8 @@ export const PG_double_map = 1 << 9;
 export const PG_mlocked = 1 << 10;
 /** Not a kernel flag of 2018: from 5.19 on, "mapped by one process alone". */
 export const PG_anon_exclusive = 1 << 11;
+/** Of the head of an anonymous huge page, from 6.12 on: some of its parts have been unmapped. */
+export const PG_partially_mapped = 1 << 12;
 /** Ours: the frame is with the allocator. */
 export const PG_free = 1 << 30;
 

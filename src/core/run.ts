@@ -15,6 +15,8 @@ export interface Step {
   footprint: (() => readonly number[]) | null;
   /** With `footprint`: what is written may depend on it, too. */
   writesNow: (() => number) | null;
+  /** With `footprint`: bit i set where the write to objects[i] may change places with others of its kind. */
+  commutes: (() => number) | null;
   /** Takes a lock: cannot happen at the same time as the release of that lock. */
   acquires: boolean;
   /** Locks that the running step released on its way, by object: a release needs no step of its own. */

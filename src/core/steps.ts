@@ -39,14 +39,17 @@ export abstract class Steps {
    * One access that touches several objects at once.
    * @param objects asked for again when the step is about to happen, since they may depend on what others did
    * @param writes bit i is set where objects[i] is written; a function where that depends on others, too
+   * @param commutes bit i is set where the write to objects[i] may change places with other such writes: whichever comes
+   *   first, all is the same after both
    */
   stepOn<T>(
     label: string,
     objects: () => readonly number[],
     writes: number | (() => number),
     action: () => T,
+    commutes: (() => number) | null = null,
   ): Run<T> {
-    return this.m.solo ? done(action()) : this.announcedOn(label, objects, writes, action);
+    return this.m.solo ? done(action()) : this.announcedOn(label, objects, writes, action, commutes);
   }
 
   private *announcedOn<T>(
@@ -54,6 +57,7 @@ export abstract class Steps {
     objects: () => readonly number[],
     writes: number | (() => number),
     action: () => T,
+    commutes: (() => number) | null,
   ): Generator<Step, T, undefined> {
     const step = this.task.pending;
     step.label = label;
@@ -61,6 +65,7 @@ export abstract class Steps {
     step.writes = typeof writes === 'number' ? writes : 0;
     step.writesNow = typeof writes === 'number' ? null : writes;
     step.footprint = objects;
+    step.commutes = commutes;
     step.acquires = false;
     step.ready = null;
     yield step;

@@ -72,6 +72,7 @@ export function newTask(id: number, name: string, mm: Mm): Task {
       writes: 0,
       footprint: null,
       writesNow: null,
+      commutes: null,
       acquires: false,
       released: [],
       sharedReleases: 0,

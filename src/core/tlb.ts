@@ -2,6 +2,7 @@
  * One CPU's TLB: copies of entries that the CPU may go on using until they are flushed, whatever memory says by
  * then. A CPU runs one task, so addresses need no tag.
  */
+import type { Lingering } from './lingering';
 import type { Pte, Vaddr } from './units';
 import { PAGE_SIZE } from './units';
 import { VpnMap } from './vpn_map';
@@ -11,9 +12,11 @@ export class Tlb {
   readonly small = new VpnMap();
   /** By the virtual page number of the huge page's start. */
   readonly huge = new VpnMap();
+  /** What the CPU may have beside that; only where hardware acts on its own. */
+  lingering: Lingering | null = null;
 
   get isEmpty(): boolean {
-    return this.small.size === 0 && this.huge.size === 0;
+    return this.small.size === 0 && this.huge.size === 0 && (this.lingering?.isEmpty ?? true);
   }
   lookup(va: Vaddr, hugeSize: number): { entry: Pte; huge: boolean } | null {
     const vpn = Math.floor(va / PAGE_SIZE);
@@ -31,16 +34,27 @@ export class Tlb {
   holds(start: Vaddr, end: Vaddr, hugeSize: number): boolean {
     const last = Math.ceil(end / PAGE_SIZE);
     const firstHuge = Math.floor(start / hugeSize) * (hugeSize / PAGE_SIZE);
-    return this.small.hasRange(Math.floor(start / PAGE_SIZE), last) || this.huge.hasRange(firstHuge, last);
+    const first = Math.floor(start / PAGE_SIZE);
+    return (
+      this.small.hasRange(first, last) ||
+      this.huge.hasRange(firstHuge, last) ||
+      (this.lingering?.holds(first, last) ?? false)
+    );
   }
   /** Drops every translation that touches [start, end). */
   flush(start: Vaddr, end: Vaddr, hugeSize: number): void {
+    this.forget(start, end, hugeSize);
+    this.lingering?.drop(Math.floor(start / PAGE_SIZE), Math.ceil(end / PAGE_SIZE));
+  }
+  /** The same by chance: another copy may be left. */
+  forget(start: Vaddr, end: Vaddr, hugeSize: number): void {
     flushMap(this.small, start, end, PAGE_SIZE);
     flushMap(this.huge, start, end, hugeSize);
   }
   flushAll(): void {
     this.small.clear();
     this.huge.clear();
+    this.lingering?.clear();
   }
 }
 

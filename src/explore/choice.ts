@@ -23,6 +23,8 @@ export interface Choice {
   readonly checkpoint: Checkpoint | null;
   /** A step from here was found to lead back to here: what was tried then has not shown all that can follow. */
   isInRound: boolean;
+  /** Actors whose step here was the last of all: hardware, which does nothing afterwards, may still act before it. */
+  readonly endedBy: number[];
   taken: number;
 }
 

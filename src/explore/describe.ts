@@ -14,11 +14,13 @@ import {
   PG_swapbacked,
   PG_swapcache,
   PG_writeback,
+  type Pte,
   pfn,
   Slot,
   show_pte,
   TABLE_STRIDE,
   type Table,
+  type Tlb,
 } from '../core/index';
 
 function findTable(table: Table, id: number): Table | null {
@@ -141,9 +143,21 @@ export function stateOf(m: Machine, object: number): string {
 function showTlb(m: Machine, cpu: number): string {
   const tlb = m.tlbs[cpu];
   if (!tlb || tlb.isEmpty) return 'empty';
+  const show = ([vpn, entry]: readonly [number, Pte]): string =>
+    `${nameOfAddress(m.config, vpn * 4096)} ${show_pte(entry)}`;
   const entries = [...tlb.huge, ...tlb.small];
-  if (entries.length > 4) return `${entries.length} entries`;
-  return entries
-    .map(([vpn, entry]) => `${nameOfAddress(m.config, vpn * 4096)} ${show_pte(entry)}`)
-    .join('; ');
+  const held = entries.length > 4 ? [`${entries.length} entries`] : entries.map(show);
+  return [...held, ...lingering(tlb, show)].join('; ');
+}
+
+/** What the CPU may have fetched ahead and go on using, and what it is about to use. */
+function lingering({ lingering: ahead }: Tlb, show: (one: readonly [number, Pte]) => string): string[] {
+  if (ahead === null) return [];
+  const found: string[] = [];
+  for (const { vpn } of ahead.reach) {
+    for (const one of ahead.of(vpn)) found.push(`perhaps still ${show([vpn, one])}`);
+  }
+  const { chosen } = ahead;
+  if (chosen === null) return found;
+  return [...found, chosen === 0 ? 'asks memory' : `uses ${show_pte(chosen)}`];
 }

@@ -3,7 +3,6 @@ import {
   Frame,
   type Happening,
   type Kernel,
-  KernelBug,
   type Machine,
   Memento,
   mainline,
@@ -14,10 +13,10 @@ import {
   type Task,
 } from '../core/index';
 import { type Actor, actorProgram, endOfRun, stepProgram, type Workload } from '../workload/index';
-import type { Footprint } from './footprint';
+import { advanceProgram, type Program } from './advance';
+import { type Footprint, withReleases } from './footprint';
+import { type Hardware, hardwareOf } from './hardware';
 import { fresh, type Start } from './start';
-
-type Program = Iterator<Step, unknown, undefined>;
 
 interface Running {
   readonly actor: Actor;
@@ -56,6 +55,8 @@ export class Execution<Notes extends object> {
   readonly machine: Machine;
   readonly notes: Notes;
   readonly running: Running[];
+  /** What it may do of its own accord; its positions come after those of `running`. */
+  readonly hardware: Hardware;
   /** Actors by position, in the order in which they took their steps. */
   readonly schedule: number[] = [];
   /** How often an actor was stopped that could have gone on. */
@@ -79,6 +80,7 @@ export class Execution<Notes extends object> {
     this.notes = notes;
     machine.beginRace();
     this.running = runningActors(start.workload).map((actor) => this.begin(actor));
+    this.hardware = hardwareOf(machine, this.running);
   }
 
   private begin(actor: Actor): Running {
@@ -96,17 +98,27 @@ export class Execution<Notes extends object> {
   private advance(running: Running): void {
     const { task, program } = running;
     running.next = advanceProgram(program, task);
+    this.machine.tlbs[task.id]!.lingering?.forgetBefore(task.done ? Infinity : task.position);
     // The CPU of a thread that is gone has no use for what it knows.
     if (task.done && this.start.workload.finally.length === 0) this.machine.tlbs[task.id]!.flushAll();
   }
 
-  /** Positions of the actors that can take a step now, in order. */
+  /** The actor that stepped last, whatever hardware has done since; -1 at the beginning. */
+  get lastActor(): number {
+    return this.schedule.findLast((position) => !this.hardware.has(position)) ?? -1;
+  }
+
+  /** Positions that can take a step now, in order. Hardware alone does not go on: nobody would notice. */
   enabled(): number[] {
     const result: number[] = [];
     for (let i = 0; i < this.running.length; i++) if (this.canStep(i)) result.push(i);
+    if (result.length === 0) return result;
+    for (let i = this.running.length; i < this.hardware.end; i++) if (this.canStep(i)) result.push(i);
     return result;
   }
   canStep(position: number): boolean {
+    const move = this.hardware.at(position);
+    if (move) return move.canAct();
     const next = this.running[position]?.next;
     if (next === null || next === undefined || this.spinning.includes(position)) return false;
     return next.ready === null || next.ready();
@@ -114,43 +126,39 @@ export class Execution<Notes extends object> {
 
   /** What the announced step of an actor touches; its releases are only known once it has run. */
   announced(position: number): Footprint | null {
+    const move = this.hardware.at(position);
+    if (move) return move.footprint();
     const next = this.running[position]!.next;
     if (next === null) return null;
     const objects = next.footprint ? [...next.footprint()] : [...next.objects];
     const writes = next.footprint && next.writesNow ? next.writesNow() : next.writes;
-    return { objects, writes, acquires: next.acquires, releasesFrom: objects.length };
+    const commutes = next.footprint && next.commutes ? next.commutes() : 0;
+    return { objects, writes, commutes, acquires: next.acquires, releasesFrom: objects.length };
   }
 
-  /** Lets an actor take its announced step and run up to the next one. */
-  take(position: number): Footprint {
-    const running = this.running[position]!;
+  /** Lets an actor take its announced step and run up to the next one, where state() finds `state` if that is known. */
+  take(position: number, state?: number | null): Footprint {
     const announced = must(this.announced(position), 'take(): the actor has ended');
-    const { released } = running.task.pending;
-    released.length = 0;
-    running.task.pending.sharedReleases = 0;
-    const last = this.schedule.at(-1);
-    if (last !== undefined && last !== position && this.canStep(last)) this.preemptions++;
+    const move = this.hardware.at(position);
+    const last = move ? -1 : this.lastActor;
+    if (last >= 0 && last !== position && this.canStep(last)) this.preemptions++;
     this.schedule.push(position);
     this.checksum = fold(fold(this.checksum, position), announced.writes);
     for (const object of announced.objects) this.checksum = fold(this.checksum, object);
     this.spinning = [];
     this.roundFrom = null;
-    this.known = undefined;
+    this.known = state;
+    if (move) {
+      move.act();
+      return announced;
+    }
+    const running = this.running[position]!;
+    const { released } = running.task.pending;
+    released.length = 0;
+    running.task.pending.sharedReleases = 0;
     this.advance(running);
     this.lookForRound(running);
-    if (released.length === 0) return announced;
-    const releasesFrom = announced.objects.length;
-    let { writes } = announced;
-    const { sharedReleases } = running.task.pending;
-    for (let i = 0; i < released.length; i++) {
-      if (((sharedReleases >> i) & 1) === 0) writes |= 1 << (releasesFrom + i);
-    }
-    return {
-      objects: [...announced.objects, ...released],
-      writes,
-      acquires: announced.acquires,
-      releasesFrom,
-    };
+    return withReleases(announced, released, running.task.pending.sharedReleases);
   }
 
   /** Where an actor is about to try an access again, after a fault, and all is as it was at such a moment before. */
@@ -279,18 +287,3 @@ export const runningActors = ({ actors, tasks }: Workload): Actor[] =>
 
 /** FNV-1a on whole numbers. */
 const fold = (hash: number, value: number): number => Math.imul(hash ^ value, 0x01000193) >>> 0;
-
-/** Resumes a program up to its next step. A kernel bug ends the task where it stands. */
-function advanceProgram(program: Program, task: Task): Step | null {
-  if (task.dead) return null;
-  try {
-    const result = program.next();
-    if (!result.done) return result.value;
-    task.done = true;
-    return null;
-  } catch (error) {
-    if (!(error instanceof KernelBug)) throw error;
-    task.dead = true;
-    return null;
-  }
-}

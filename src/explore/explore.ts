@@ -45,7 +45,7 @@ class Search<Notes extends object> {
     private readonly touched: Future,
   ) {
     this.execution = this.begin();
-    this.history = new History(this.execution.running.length);
+    this.history = new History(this.execution.hardware.end);
     this.twins = twinsOf(start, this.execution);
   }
 
@@ -66,8 +66,13 @@ class Search<Notes extends object> {
         result.executions++;
         onEnd(this.execution);
       }
-      if (!this.backtrack()) return result;
+      if (!this.backtrack()) return this.whole();
     }
+  }
+
+  private whole(): Explored {
+    const { leftOut } = this.execution.hardware;
+    return leftOut === 0 ? this.result : this.cut(`A, which is not set ahead on ${leftOut} pages`);
   }
 
   /** Takes the execution to the last checkpoint of the path. @returns the number of choices before it */
@@ -99,14 +104,15 @@ class Search<Notes extends object> {
       const actor = choice.taken;
       // The last choice is new even where it is there already: backtrack() has made it.
       const isNew = depth === path.length - 1;
-      if (isNew) this.wantRaces(actor, execution.announced(actor));
-      const step = execution.take(actor);
+      const owner = execution.hardware.ownerOf(actor);
+      if (isNew) this.wantRaces(owner, execution.announced(actor));
+      const step = execution.take(actor, path[depth + 1]?.state ?? undefined);
       if (isNew) {
-        this.wantRaces(actor, releasesOf(step));
+        this.wantRaces(owner, releasesOf(step));
         choice.tried.set(actor, step);
-        addStep(choice.future, actor, step);
+        addStep(choice.future, owner, step);
       }
-      this.history.add(actor, step);
+      this.history.add(owner, step);
     }
   }
 
@@ -114,10 +120,10 @@ class Search<Notes extends object> {
   private enter(): 'on' | 'end' | 'asleep' | 'seen' {
     const { execution } = this;
     const parent = this.path.at(-1);
-    const last = parent?.taken ?? this.prefix.at(-1) ?? -1;
+    const last = execution.hardware.ownerOf(parent?.taken ?? this.prefix.at(-1) ?? -1);
     const begun = parent
-      ? parent.begun | (1 << parent.taken)
-      : this.prefix.reduce((actors, actor) => actors | (1 << actor), 0);
+      ? parent.begun | (1 << execution.hardware.ownerOf(parent.taken))
+      : this.prefix.reduce((actors, actor) => actors | (1 << execution.hardware.ownerOf(actor)), 0);
     const able = execution.enabled();
     if (able.length === 0) {
       // Those who wait for ever have a next step, too, that could have come earlier.
@@ -126,15 +132,17 @@ class Search<Notes extends object> {
         this.wantRaces(i, step);
         if (step && parent) addStep(parent.future, i, step);
       }
+      parent?.endedBy.push(parent.taken);
       return 'end';
     }
     if (execution.roundFrom !== null) {
       this.tryAllFrom(execution.roundFrom - this.prefix.length);
       return 'seen';
     }
-    const enabled = able.filter(
-      (actor) => standIn(this.twins, (i) => (begun >> i) % 2 === 1, actor) === actor,
-    );
+    const enabled = able.filter((position) => {
+      const actor = execution.hardware.ownerOf(position);
+      return standIn(this.twins, (i) => (begun >> i) % 2 === 1, actor) === actor;
+    });
     const asleep = this.sleepers();
     const state = able.length > 1 && mayMeet(this.path) ? execution.state() : null;
     if (state !== null && this.comesBack(state, asleep)) return 'seen';
@@ -147,13 +155,15 @@ class Search<Notes extends object> {
     this.path.push({
       enabled,
       begun,
-      wanted: [taken],
+      // Nothing tells beforehand that hardware might act here, so what it does is tried wherever it can be.
+      wanted: [taken, ...awake.filter((actor) => actor !== taken && execution.hardware.has(actor))],
       tried: new Map(),
       asleep,
       future,
       state,
       checkpoint,
       isInRound: false,
+      endedBy: [],
       taken,
     });
     this.result.states++;
@@ -178,8 +188,13 @@ class Search<Notes extends object> {
     if (!parent) return asleep;
     const step = parent.tried.get(parent.taken)!;
     const explored = parent.isInRound ? parent.asleep : [...parent.asleep, ...parent.tried];
+    const isHardware = this.execution.hardware.has(parent.taken);
     for (const [actor, footprint] of explored) {
-      if (actor !== parent.taken && independent(footprint, step)) asleep.set(actor, footprint);
+      if (actor === parent.taken || !independent(footprint, step)) continue;
+      if (isHardware && parent.endedBy.includes(actor)) continue;
+      // What it would do now may no longer commute, such as to drop a reference that has become the last one.
+      const now = footprint.commutes === 0 ? footprint : this.execution.announced(actor)!;
+      if (independent(now, step)) asleep.set(actor, now);
     }
     return asleep;
   }
@@ -208,6 +223,9 @@ class Search<Notes extends object> {
       // Of one who sleeps, only what begins with his own next step was tried elsewhere.
       const isGuess = isLater && initials.every((i) => choice.asleep.has(i));
       if (!isGuess && initials.some((i) => choice.wanted.includes(i))) continue;
+      // What hardware cannot do there yet becomes possible by a step that has a race of its own.
+      const isYetToBe = (i: number): boolean => this.execution.hardware.has(i) && !choice.enabled.includes(i);
+      if (initials.length > 0 && initials.every(isYetToBe)) continue;
       const possible = isGuess ? [] : initials.filter((i) => choice.enabled.includes(i));
       const add =
         possible.length > 0

@@ -2,7 +2,7 @@
  * Which steps of one execution had to come in the order in which they came. Two steps are ordered when one actor took
  * both or when they touch an object that one of them writes; vector clocks carry that along.
  */
-import type { Footprint } from './footprint';
+import { conflict, type Footprint, type Manner, mannerOf } from './footprint';
 
 type Clock = Int32Array;
 
@@ -15,7 +15,7 @@ interface Event {
 
 interface Touch {
   readonly event: number;
-  readonly write: boolean;
+  readonly manner: Manner;
   readonly kind: 'access' | 'acquire' | 'release';
 }
 
@@ -37,10 +37,10 @@ export class History {
   races(actor: number, step: Footprint): number[] {
     const found: number[] = [];
     for (let i = 0; i < step.objects.length; i++) {
-      const write = (step.writes & (1 << i)) !== 0;
+      const manner = mannerOf(step, i);
       const releases = i >= step.releasesFrom;
       for (const touch of this.touches.get(step.objects[i]!) ?? []) {
-        if (!write && !touch.write) continue;
+        if (!conflict(manner, touch.manner)) continue;
         // A lock cannot be taken before the release that it waited for.
         if (step.acquires && !releases && touch.kind === 'release') continue;
         // Nor released before it was taken; only one that was merely tried may have been released before.
@@ -58,8 +58,7 @@ export class History {
   private needs(step: Footprint, events: readonly Event[]): boolean {
     return step.objects.some((object, i) =>
       (this.touches.get(object) ?? []).some(
-        ({ event, write }) =>
-          (write || ((step.writes >> i) & 1) === 1) && events.includes(this.events[event]!),
+        ({ event, manner }) => conflict(manner, mannerOf(step, i)) && events.includes(this.events[event]!),
       ),
     );
   }
@@ -69,15 +68,16 @@ export class History {
     const clock = this.clocks[actor]!;
     const index = this.events.length;
     step.objects.forEach((object, i) => {
-      const write = (step.writes & (1 << i)) !== 0;
+      const manner = mannerOf(step, i);
       const kind = i >= step.releasesFrom ? 'release' : step.acquires ? 'acquire' : 'access';
       let touches = this.touches.get(object);
       if (!touches) this.touches.set(object, (touches = []));
       for (const touch of touches) {
         // One step may name an object twice, as an access and as a lock that it releases.
-        if (touch.event !== index && (write || touch.write)) join(clock, this.events[touch.event]!.clock);
+        if (touch.event !== index && conflict(manner, touch.manner))
+          join(clock, this.events[touch.event]!.clock);
       }
-      touches.push({ event: index, write, kind });
+      touches.push({ event: index, manner, kind });
     });
     clock[actor]!++;
     this.events.push({ actor, n: clock[actor]!, clock: clock.slice() });
@@ -131,7 +131,7 @@ function join(into: Clock, from: Clock): void {
 export function independent(a: Footprint, b: Footprint): boolean {
   for (let i = 0; i < a.objects.length; i++) {
     const at = b.objects.indexOf(a.objects[i]!);
-    if (at >= 0 && ((a.writes >> i) & 1 || (b.writes >> at) & 1)) return false;
+    if (at >= 0 && conflict(mannerOf(a, i), mannerOf(b, at))) return false;
   }
   return true;
 }

@@ -31,14 +31,25 @@ const CHECKSUM_DIGITS = 6;
 export const shortChecksum = (checksum: number): string =>
   checksum.toString(16).padStart(8, '0').slice(0, CHECKSUM_DIGITS);
 
+/** At the end of the token of a run in which hardware may act on its own: the letters after those of the actors. */
+const HARDWARE = '-hw';
+
 /** A run that can be pasted into a mail: who took how many steps, and a checksum of what they touched. */
-export function showToken(schedule: readonly number[], checksum: number): string {
-  return `${showSchedule(schedule) || '0'}-${shortChecksum(checksum)}`;
+export function showToken(schedule: readonly number[], checksum: number, hardware = false): string {
+  return `${showSchedule(schedule) || '0'}-${shortChecksum(checksum)}${hardware ? HARDWARE : ''}`;
 }
 
-/** @returns null where the text is no token; `checksum` is the text after the dash */
-export function parseToken(text: string): { schedule: number[]; checksum: string | null } | null {
-  const [runs = '', checksum = null] = text.split('-');
+export interface Token {
+  schedule: number[];
+  /** The text after the dash. */
+  checksum: string | null;
+  hardware?: true;
+}
+
+/** @returns null where the text is no token */
+export function parseToken(text: string): Token | null {
+  const isHardware = text.endsWith(HARDWARE);
+  const [runs = '', checksum = null] = (isHardware ? text.slice(0, -HARDWARE.length) : text).split('-');
   const schedule = runs === '0' ? [] : parseSchedule(runs);
-  return schedule && { schedule, checksum };
+  return schedule && { schedule, checksum, ...(isHardware ? { hardware: true } : {}) };
 }

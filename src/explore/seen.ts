@@ -4,7 +4,7 @@
  * (Yang, Chen, Gopalakrishnan, Kirby: "Efficient Stateful Dynamic Partial Order Reduction", SPIN 2008.)
  */
 import { kindOf } from '../core/index';
-import type { Footprint } from './footprint';
+import { type Footprint, Manner, mannerOf } from './footprint';
 
 /** Bits of what an actor can still do to an object. */
 const Touch = {
@@ -13,6 +13,8 @@ const Touch = {
   access: 2,
   /** A lock that some only try to take, and that is released. */
   release: 4,
+  /** A write that may change places with others of its kind; of locks there are none. */
+  commute: 8,
 } as const;
 
 /** More than a search can have actors: `begun` of a choice is a word of bits. */
@@ -22,7 +24,7 @@ const ACTORS = 32;
 export type Future = Map<number, number>;
 /** The same in little room, because a search keeps one for every state: touch, actor and object in one number. */
 export type PackedFuture = Float64Array;
-const TOUCHES = 8;
+const TOUCHES = 16;
 
 export interface Seen {
   readonly future: PackedFuture;
@@ -35,11 +37,16 @@ export function addStep(future: Future, actor: number, step: Footprint): void {
     const releases = i >= step.releasesFrom;
     // What follows a release was known at the acquisition, except by those who only try.
     if (releases && kindOf(object) !== 'mmap_sem') return;
-    let touch = (step.writes >> i) & 1 ? Touch.write : 0;
-    if (releases) touch |= Touch.release;
-    else if (!step.acquires) touch |= Touch.access;
-    addTouch(future, object * ACTORS + actor, touch);
+    addTouch(future, object * ACTORS + actor, touchOf(step, i, releases));
   });
+}
+
+function touchOf(step: Footprint, i: number, releases: boolean): number {
+  const manner = mannerOf(step, i);
+  if (manner === Manner.commutingWrite) return Touch.commute;
+  const write = manner === Manner.write ? Touch.write : 0;
+  if (releases) return write | Touch.release;
+  return step.acquires ? write : write | Touch.access;
 }
 
 function addTouch(future: Future, key: number, touch: number): void {
@@ -68,7 +75,10 @@ export function* stepsOf(future: PackedFuture): Generator<{ actor: number; step:
     const key = Math.floor(one / TOUCHES);
     const actor = key % ACTORS;
     const objects = [Math.floor(key / ACTORS)];
-    const step = { objects, writes: touch & Touch.write, acquires: !(touch & Touch.access), releasesFrom: 1 };
+    const writes = touch & Touch.write;
+    const step = { objects, writes, commutes: 0, acquires: !(touch & Touch.access), releasesFrom: 1 };
+    if (touch & Touch.commute) yield { actor, step: { ...step, writes: 1, commutes: 1, acquires: false } };
+    if (touch === Touch.commute) continue;
     yield { actor, step };
     if (touch & Touch.release) yield { actor, step: { ...step, acquires: false, releasesFrom: 0 } };
   }
@@ -82,7 +92,7 @@ export function sharedIn(future: Future): Set<number> {
     const object = Math.floor(key / ACTORS);
     const actor = 1 << (key % ACTORS);
     actors.set(object, (actors.get(object) ?? 0) | actor);
-    if (touch & Touch.write) writers.set(object, (writers.get(object) ?? 0) | actor);
+    if (touch & (Touch.write | Touch.commute)) writers.set(object, (writers.get(object) ?? 0) | actor);
   }
   const isOne = (bits: number): boolean => (bits & (bits - 1)) === 0;
   return new Set([...writers.keys()].filter((object) => !isOne(actors.get(object)!)));

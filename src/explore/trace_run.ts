@@ -98,7 +98,7 @@ export function traceRun<Notes extends object>(
       if (i < schedule.length) diverged = true;
       const enabled = execution.enabled();
       if (enabled.length === 0) break;
-      const last = execution.schedule.at(-1) ?? -1;
+      const last = execution.lastActor;
       position = enabled.includes(last) ? last : enabled[0]!;
     }
     writer.step(execution, position);
@@ -153,17 +153,19 @@ class TraceWriter {
     this.lines.push({ actor: position, depth: this.depths.get(position) ?? 0, kind, text, changes });
   }
 
-  step<Notes extends object>(execution: Execution<Notes>, position: number): void {
+  step<Notes extends object>(execution: Execution<Notes>, at: number): void {
     const { machine } = execution;
-    const running = execution.running[position]!;
-    const label = running.next?.label ?? '';
-    const objects = execution.announced(position)?.objects ?? [];
+    const move = execution.hardware.at(at);
+    const position = move?.cpu ?? at;
+    const label = move?.label ?? execution.running[position]!.next?.label ?? '';
+    const objects = execution.announced(at)?.objects ?? [];
     const before = objects.map((o) => stateOf(machine, o));
-    const at = this.lines.length;
+    if (move) this.line(position, 'fault', `hardware: ${label}`);
+    const first = this.lines.length;
     const depth = this.depths.get(position) ?? 0;
     const sems = machine.mms.map(({ id }) => mmapSemObject(id)).filter((sem) => !objects.includes(sem));
     const held = new Map(sems.map((sem) => [sem, stateOf(machine, sem)]));
-    execution.take(position);
+    execution.take(at);
     this.last = position;
     const changes = objects.flatMap((object, i) => {
       const after = stateOf(machine, object);
@@ -172,7 +174,7 @@ class TraceWriter {
     });
     const where = changes.length === 0 && objects[0] !== undefined ? nameOf(machine, objects[0]) : '';
     const text = where === '' || label.includes(where) ? label : `${label} ${where}`;
-    this.lines.splice(at, 0, { actor: position, depth, kind: 'step', text, changes });
+    this.lines.splice(first, 0, { actor: position, depth, kind: 'step', text, changes });
     for (const [sem, was] of held) {
       const after = stateOf(machine, sem);
       if (after === was) continue;

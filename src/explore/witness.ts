@@ -41,11 +41,12 @@ export function exploreWithPreemptions<Notes extends object>(
   function goOn(execution: Execution<Notes>, used: number): boolean {
     const isFull = used === preemptions;
     for (let enabled = execution.enabled(); enabled.length > 0; enabled = execution.enabled()) {
-      const last = execution.schedule.at(-1) ?? -1;
+      const last = execution.lastActor;
       const stays = enabled.includes(last);
       const mayStop = !stays || (!isFull && touches(execution, last));
-      const others = enabled.filter((actor) => actor !== last);
-      if (mayStop && others.length > 0) {
+      // Hardware stops nobody.
+      const others = enabled.filter((actor) => actor !== last && (mayStop || execution.hardware.has(actor)));
+      if (others.length > 0) {
         const state = execution.state();
         const place = `${state} ${last} ${used}`;
         if (state !== null && seen.has(place)) return isFull;
@@ -53,7 +54,7 @@ export function exploreWithPreemptions<Notes extends object>(
         for (const actor of stays ? others : others.slice(1)) {
           todo.push({
             schedule: [...execution.schedule, actor],
-            preemptions: used + Number(stays),
+            preemptions: used + Number(stays && !execution.hardware.has(actor)),
           });
         }
       }

@@ -15,6 +15,7 @@ export interface BenchOptions {
   /** There are two variants, and what is looked for is where they differ. */
   readonly differ: boolean;
   readonly without: readonly string[];
+  readonly hardware: boolean;
   readonly bounds: ExploreOptions;
   /** Awaited between any two small pieces of work; false: whoever waits wants what there is. */
   readonly goesOn: () => Promise<boolean>;
@@ -36,7 +37,7 @@ export class Bench {
   private readonly arbitrary;
 
   constructor(private readonly options: BenchOptions) {
-    this.arbitrary = drafts({ without: new Set(options.without) });
+    this.arbitrary = drafts({ without: new Set(options.without), hardware: options.hardware });
   }
 
   /** @returns null where it was told to stop before all variants were asked */
@@ -60,7 +61,7 @@ export class Bench {
 
   /** First by fast-check, then to the end. Told to stop, it is as small as it is by then. */
   async shrink(seed: number, lead: Lead): Promise<Finding> {
-    const { variants, bounds, without, goesOn } = this.options;
+    const { variants, bounds, without, hardware, goesOn } = this.options;
     const question = questionOf(lead, variants, bounds);
     const heading = headingOf(seed);
     let first: Fixture | null = null;
@@ -79,7 +80,7 @@ export class Bench {
     const failure = smallest ? (question(smallest) ?? lead.failure) : lead.failure;
     const shrunk = await shrink(fixture, failure, heading, question, goesOn);
     const breaksOn = await this.breaksOn(shrunk.fixture, shrunk.failure);
-    return describeFinding({ ...shrunk, breaksOn, holdsOn: lead.holdsOn, seed, without, bounds });
+    return describeFinding({ ...shrunk, breaksOn, holdsOn: lead.holdsOn, seed, without, hardware, bounds });
   }
 
   private fixtureOf(seed: number): Fixture | null {

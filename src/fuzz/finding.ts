@@ -25,6 +25,8 @@ interface Found extends Omit<Finding, 'name' | 'text'> {
   readonly fixture: Fixture;
   /** Verbs and groups that did not appear: with others, a seed makes another fixture. */
   readonly without: readonly string[];
+  /** Hardware acted on its own in the fixture of the seed; the smaller one says itself whether it has to. */
+  readonly hardware: boolean;
   readonly bounds: ExploreOptions;
 }
 
@@ -72,13 +74,14 @@ function commentOf(found: Found): string[] {
 }
 
 /** Finds it again. */
-function commandOf({ failure, holdsOn, seed, without, bounds }: Found): string {
+function commandOf({ failure, holdsOn, seed, without, hardware, bounds }: Found): string {
   const which = holdsOn ? `--differ ${failure.variant} ${holdsOn}` : `--variant ${failure.variant}`;
   return [
     'faultline fuzz',
     `--seed ${seed} --runs 1`,
     which,
     ...without.map((one) => `--without ${one}`),
+    ...(hardware ? ['--hardware'] : []),
     ...(bounds.maxExecutions === fuzzBounds.maxExecutions ? [] : [`--bound ${bounds.maxExecutions}`]),
   ].join(' ');
 }

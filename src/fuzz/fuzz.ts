@@ -17,6 +17,8 @@ export interface FuzzOptions {
   readonly differ?: boolean;
   /** Verbs and groups of verbs that do not appear. */
   readonly without?: readonly string[];
+  /** Hardware acts on its own in all of them. */
+  readonly hardware?: boolean;
   readonly bounds?: ExploreOptions;
   /** This part of the runs of all: every `of`-th, from `index` on. */
   readonly shard?: { readonly index: number; readonly of: number };
@@ -53,12 +55,13 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
 }
 
 function lanesFor(options: FuzzOptions): Lane[] {
-  const { variants, differ = false, without = [], bounds = fuzzBounds, signal, runs } = options;
+  const { variants, differ = false, without = [], hardware = false, signal, runs } = options;
+  const { bounds = fuzzBounds } = options;
   const workers = Math.min(options.workers ?? 0, runs);
   const names = variants.flatMap(({ argument }) => argument ?? []);
   // A variant that exists in this process only cannot be handed to another thread.
   const canSend = names.length === variants.length;
-  const bench = { variants: variants.map(({ variant }) => variant), differ, without, bounds };
+  const bench = { variants: variants.map(({ variant }) => variant), differ, without, hardware, bounds };
   return workers > 0 && canSend ? lanesInThreads(bench, names, workers, signal) : [laneHere(bench, signal)];
 }
 

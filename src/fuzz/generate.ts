@@ -8,6 +8,7 @@ import {
   type RegionSpec,
   type UserStep,
   verbs,
+  withHardware,
 } from '../workload/index';
 import { type Draft, nowhere, placed } from './draft';
 import { type Choice, choices, FEATURES_AT, type Surroundings, stepFrom } from './step_choice';
@@ -17,6 +18,8 @@ export interface GenerateOptions {
   readonly without: ReadonlySet<string>;
   /** A userfaultfd may be opened with features that old kernels lack or that bring SIGBUS; else only those for events. */
   readonly everyFeature?: boolean;
+  /** CPUs act on their own. */
+  readonly hardware?: boolean;
 }
 
 interface RegionChoice {
@@ -122,6 +125,8 @@ export function drafts(options: GenerateOptions): Arbitrary<Draft> {
     tasks: fc.array(steps(1, 3), { minLength: 2, maxLength: 3 }),
     finally: steps(0, 3),
   });
+  // Without tasks beside one another hardware has nothing to do.
+  if (options.hardware) return concurrent.map((one) => withHardware(new Composer(one).draft()));
   return fc.oneof(sequential, concurrent).map((one) => new Composer(one).draft());
 }
 
@@ -163,7 +168,13 @@ class Composer {
     const threads = plan.monitor === 'none' ? THREADS : [...THREADS, 'monitor'];
     const processes = [{ name: FIRST, actors: threads }];
     if (plan.twoProcesses) processes.push({ name: SECOND, actors: ['d'] });
-    const machine = { softdirty: plan.softdirty, nodes: plan.nodes, entries: null, thp: plan.thp };
+    const machine = {
+      softdirty: plan.softdirty,
+      nodes: plan.nodes,
+      entries: null,
+      thp: plan.thp,
+      hardware: false,
+    };
     return { machine, files: this.files, processes, memory: this.memory, start, tasks, finally: last };
   }
 

@@ -21,6 +21,7 @@ export interface WorkerData {
   readonly variants: readonly string[];
   readonly differ: boolean;
   readonly without: readonly string[];
+  readonly hardware: boolean;
   readonly bounds: ExploreOptions;
   /** One number; not 0: stop. Seen at once, where a message waits for the end of a search. */
   readonly stop: SharedArrayBuffer;
@@ -62,8 +63,8 @@ export function lanesInThreads(
   const raise = (): void => void Atomics.store(new Int32Array(stop), 0, 1);
   if (signal?.aborted) raise();
   signal?.addEventListener('abort', raise);
-  const { differ, without, bounds } = options;
-  const workerData: WorkerData = { variants: names, differ, without, bounds, stop };
+  const { differ, without, hardware, bounds } = options;
+  const workerData: WorkerData = { variants: names, differ, without, hardware, bounds, stop };
   // Answers with what is known before anything is searched.
   const stopped = new Bench({ ...options, goesOn: async () => false });
   return Array.from({ length: count }, () => {

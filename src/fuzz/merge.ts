@@ -56,6 +56,7 @@ const sameIn: readonly [what: string, of: (key: CampaignKey) => unknown][] = [
   ['the list of variants', ({ variants }) => variants.map(({ id }) => id).join(' ')],
   ['the bound', ({ bound: { executions, steps } }) => `${executions} executions of ${steps} steps`],
   ['what is left out (--without)', ({ without }) => without.join(' ') || 'nothing'],
+  ['--hardware', ({ hardware = false }) => hardware],
   ['the model', ({ model }) => model],
 ];
 

@@ -19,6 +19,7 @@ export interface CampaignKey {
   readonly differ: boolean;
   readonly variants: readonly SavedVariant[];
   readonly without: readonly string[];
+  readonly hardware?: boolean;
   readonly bound: { readonly executions: number; readonly steps: number };
 }
 
@@ -56,13 +57,13 @@ export function savedOf(
   { runs: tried, unusable, cutShort, findings }: FuzzResult,
   { shard, stoppedBy = null }: Partial<Pick<SavedFuzz, 'shard' | 'stoppedBy'>> = {},
 ): SavedFuzz {
-  const { tool, model, seed, runs, differ, variants, without, bound } = key;
+  const { tool, model, seed, runs, differ, variants, without, hardware, bound } = key;
   return {
     ...fuzzFormat,
     tool,
     model,
     ...(shard ? { shard } : {}),
-    ...{ seed, runs, differ, variants, without, bound },
+    ...{ seed, runs, differ, variants, without, ...(hardware ? { hardware } : {}), bound },
     ...{ tried, stoppedBy, unusable, cutShort },
     findings: findings.map(savedFinding),
   };

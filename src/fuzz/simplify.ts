@@ -124,8 +124,9 @@ function* plainerSteps(draft: Draft): Generator<Draft> {
 }
 
 function* plainerMachine(draft: Draft): Generator<Draft> {
-  const { softdirty, nodes, thp } = draft.machine;
+  const { softdirty, nodes, thp, hardware } = draft.machine;
   const steps = allSteps(draft);
+  if (hardware) yield { ...draft, machine: { ...draft.machine, hardware: false } };
   if (!softdirty) yield { ...draft, machine: { ...draft.machine, softdirty: true } };
   if (thp !== 'always') yield { ...draft, machine: { ...draft.machine, thp: 'always' } };
   if (nodes > 1 && steps.every(({ step }) => (step.node ?? 0) === 0)) {

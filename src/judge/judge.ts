@@ -96,7 +96,7 @@ export function judge(
   const touched: Future = new Map();
   const explored = explore(begun.start, (execution) => findings.take(execution), bounds, prefix, touched);
   if (prefix.length === 0) shorten(findings, begun.start, touched);
-  return verdictOf(findings, explored);
+  return verdictOf(findings, explored, workload);
 }
 
 /** Runs of the second search, which goes by preemptions. Where it needs more, the first search's witness stays. */
@@ -139,13 +139,14 @@ function unsupported(start: Start<Notes>): string | null {
   return refused ? `${refused.name} fails with EINVAL on this kernel` : null;
 }
 
-function verdictOf(findings: Findings, explored: ReturnType<typeof explore>): Verdict {
-  const broken = [...findings.broken.values()];
+function verdictOf(findings: Findings, explored: ReturnType<typeof explore>, { fixture }: Workload): Verdict {
+  const hardware: { hardware?: true } = fixture.machine.hardware ? { hardware: true } : {};
+  const broken = [...findings.broken.values()].map((one) => ({ ...one, ...hardware }));
   const { cost } = findings;
   if (broken.some((b) => b.class !== 'spurious')) return { kind: 'breaks', broken, explored, cost };
   if (!explored.complete) return { kind: 'cut-short', broken, explored, cost };
   if (findings.missing.size > 0)
     return { kind: 'closed', broken, explored, cost, missing: [...findings.missing] };
   const { schedule: witness, checksum } = findings.survivor;
-  return { kind: 'survives', broken, explored, cost, witness, checksum };
+  return { kind: 'survives', broken, explored, cost, witness, checksum, ...hardware };
 }

@@ -23,6 +23,8 @@ export interface Broken {
   readonly preemptions: number;
   /** Execution.checksum of the witness. */
   readonly checksum: number;
+  /** Found with hardware that acts on its own, and to be replayed so. */
+  readonly hardware?: true;
 }
 
 export type Verdict =
@@ -36,6 +38,7 @@ export type Verdict =
       cost: Cost;
       witness: readonly number[];
       checksum: number;
+      hardware?: true;
     }
   /** No run entered the window: a function that the fixture's `shows` names was never reached. */
   | { kind: 'closed'; broken: readonly Broken[]; explored: Explored; cost: Cost; missing: readonly string[] }

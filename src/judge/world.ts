@@ -103,7 +103,9 @@ export const isKernelBusy = (m: Machine, than: Task): boolean =>
 
 /** Swap entries that name the slot of a page in the swap cache. */
 const swapEntriesOf = (m: Machine, page: Pfn): number =>
-  m.pages.flags[page]! & PG_swapcache ? (m.swap.map[m.pages.private[page]! - 1] ?? 1) - 1 : 0;
+  m.pages.flags[m.pages.compound_head(page)]! & PG_swapcache
+    ? (m.swap.map[m.pages.private[page]! - 1] ?? 1) - 1
+    : 0;
 
 /** An entry at another address than (mm, va) names the swap slot of the frame; its counts run ahead of the entries. */
 export function isOnSwapElsewhere(m: Machine, page: Pfn, mm: Mm, va: number): boolean {

@@ -10,11 +10,12 @@ export const comparisonFormat = { format: 'faultline-comparison', version: 1 } a
 
 /** Fields may be added, none removed; the order of keys is fixed. */
 export function renderJson(comparison: Comparison, besideKernels: readonly RecordedFigures[] = []): string {
-  const { fixtures, variants, cells, summary, costs, shard } = comparison;
+  const { fixtures, variants, cells, summary, costs, shard, hardware } = comparison;
   const value = {
     ...comparisonFormat,
     tool: version,
     ...(besideKernels.length > 0 ? { besideKernels: besideKernels.map(recordedFields) } : {}),
+    ...(hardware ? { hardware } : {}),
     ...(shard ? { shard: `${shard.index + 1}/${shard.of}` } : {}),
     fixtures: fixtures.map(({ id, asks, file }) => ({ id, asks, file })),
     variants: variants.map(({ id, title, author, messageId, date, base, supersedes }) => ({
@@ -52,18 +53,28 @@ export function verdictFields(verdict: Verdict): object {
     cost: hasRun
       ? { ...verdict.cost }
       : { faults: 0, events: 0, tlbFlushes: 0, pageCopies: 0, pmdSplits: 0, entriesChanged: 0 },
-    ...(verdict.kind === 'survives' ? { schedule: showToken(verdict.witness, verdict.checksum) } : {}),
+    ...(verdict.kind === 'survives'
+      ? { schedule: showToken(verdict.witness, verdict.checksum, verdict.hardware) }
+      : {}),
     ...(verdict.kind === 'closed' ? { missing: verdict.missing } : {}),
     ...(verdict.kind === 'does-not-build' ? { defects: verdict.defects } : {}),
     ...(verdict.kind === 'not-applicable' ? { reason: verdict.reason } : {}),
   };
 }
 
-const brokenFields = ({ invariant, class: kind, saw, schedule, checksum, preemptions }: Broken): object => ({
+const brokenFields = ({
   invariant,
   class: kind,
   saw,
-  schedule: showToken(schedule, checksum),
+  schedule,
+  checksum,
+  preemptions,
+  hardware,
+}: Broken): object => ({
+  invariant,
+  class: kind,
+  saw,
+  schedule: showToken(schedule, checksum, hardware),
   preemptions,
 });
 

@@ -3,7 +3,7 @@ import type { Comparison } from '../compare/index';
 import { type MatrixLayout, matrixLayout, renderMatrix } from './matrix_table';
 import { grouped, indent, type Screen, wrap } from './screen';
 import { renderSummary } from './summary_table';
-import { cellWord, classes, classWords, notRun, verdictWords } from './words';
+import { cellWord, classes, classWords, hardwareSays, notRun, verdictWords } from './words';
 
 /** @param besideKernels on how much real kernels and the model agreed, in a sentence */
 export function renderTable(comparison: Comparison, screen: Screen, besideKernels = ''): string {
@@ -69,6 +69,10 @@ function searched(comparison: Comparison, screen: Screen): string[] {
   return [
     '',
     ...wrap(text, screen.width),
-    ...wrap('The run behind a cell: faultline explain FIXTURE VARIANT', screen.width),
+    ...(comparison.hardware ? wrap(hardwareSays, screen.width) : []),
+    ...wrap(
+      `The run behind a cell: faultline explain FIXTURE VARIANT${comparison.hardware ? ' --hardware' : ''}`,
+      screen.width,
+    ),
   ];
 }

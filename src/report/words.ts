@@ -73,3 +73,8 @@ export function verdictSentence(verdict: Verdict): string {
 
 /** A number of things, for people. */
 export const plural = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`;
+
+/** What was searched beside the orders of steps. */
+export const hardwareSays =
+  'Hardware: a CPU may use, for every access of its program, any translation since the last flush that reached it, and ' +
+  'may set A in an entry that its program can reach at any moment while the tasks run; no bound on how often.';

@@ -16,16 +16,8 @@ import {
   vaddr,
 } from '../core';
 
-const {
-  EBUSY,
-  EFAULT,
-  EINVAL,
-  FAULT_FLAG_UNSHARE,
-  VM_FAULT_FALLBACK,
-  VM_FAULT_WRITE,
-  VM_SHARED,
-  VM_UFFD_WP,
-} = flags;
+const { EFAULT, EINVAL, FAULT_FLAG_UNSHARE, VM_FAULT_FALLBACK, VM_FAULT_WRITE, VM_SHARED, VM_UFFD_WP } =
+  flags;
 const { UFFD_FEATURE_WP_ASYNC } = mainline;
 
 const userfaultfd_pte_wp = (vma: Vma, pte: Pte): boolean =>
@@ -72,7 +64,6 @@ export default defineVariant({
       'mm/memory.c:do_wp_page',
       'mm/huge_memory.c:do_huge_pmd_wp_page',
       'include/linux/mm.h:folio_maybe_mapped_shared',
-      'mm/khugepaged.c:madvise_collapse_errno',
       'mm/khugepaged.c:khugepaged_scan_pmd',
       'mm/memory.c:zap_page_range',
       'mm/mremap.c:mremap_to',
@@ -179,10 +170,6 @@ export default defineVariant({
         }),
       );
     },
-
-    /** Empty entries of an armed mapping are a reason that may pass; 6.18.44 was seen to say so. */
-    madvise_collapse_errno: (k, result) =>
-      result === 'exceed_none_pte' ? EBUSY : mainline.madvise_collapse_errno(k, result),
 
     /** Nothing need be writable. */
     scanVerdict(k, { forced, unmapped, referenced }) {

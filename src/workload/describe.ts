@@ -96,6 +96,10 @@ const machine = {
     thp: described('transparent_hugepage/enabled; always unless given.', {
       enum: ['always', 'madvise', 'never'],
     }),
+    hardware: described(
+      'CPUs fetch, keep and lose translations and set A of their own accord while the tasks run, as with --hardware; false unless given.',
+      { type: 'boolean' },
+    ),
   },
 };
 

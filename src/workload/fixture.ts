@@ -31,7 +31,15 @@ export interface MachineSpec {
   /** Entries per page table that the question needs; null where any number answers it. */
   readonly entries: number | null;
   readonly thp: Thp;
+  /** CPUs fetch translations, keep them and set A on their own while the tasks run. */
+  readonly hardware: boolean;
 }
+
+/** The same fixture with hardware that acts on its own. */
+export const withHardware = <F extends Pick<Fixture, 'machine'>>(fixture: F): F => ({
+  ...fixture,
+  machine: { ...fixture.machine, hardware: true },
+});
 
 export const fileKinds = ['fs', 'plainfs', 'shmem', 'device'] as const;
 export type FileKind = (typeof fileKinds)[number];

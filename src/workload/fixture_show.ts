@@ -37,6 +37,7 @@ function machineLines({ machine }: FixtureText): string[] {
   if (machine.nodes !== 1) fields.push(`nodes: ${machine.nodes}`);
   if (machine.entries !== null) fields.push(`entries: ${machine.entries}`);
   if (machine.thp !== 'always') fields.push(`thp: ${machine.thp}`);
+  if (machine.hardware) fields.push('hardware: true');
   return fields.length > 0 ? [`machine: ${braces(fields)}`] : [];
 }
 

@@ -29,7 +29,7 @@ export function checkName(source: YamlSource, name: string, place: Place, what: 
 }
 
 export function parseMachine(source: YamlSource, entry: Entry | undefined): MachineSpec {
-  const known = ['softdirty', 'nodes', 'entries', 'thp'];
+  const known = ['softdirty', 'nodes', 'entries', 'thp', 'hardware'];
   const fields = entry
     ? source.fields(entry.value, entry.place, 'machine', known, [])
     : new Map<string, Entry>();
@@ -37,11 +37,13 @@ export function parseMachine(source: YamlSource, entry: Entry | undefined): Mach
   const nodes = fields.get('nodes');
   const entries = fields.get('entries');
   const thp = fields.get('thp');
+  const hardware = fields.get('hardware');
   return {
     softdirty: softdirty ? source.boolean(softdirty) : true,
     nodes: nodes ? source.integer(nodes, 1, 8) : 1,
     entries: entries ? source.integer(entries, 2, 512) : null,
     thp: thp ? source.choice(thp.value, thp.place, 'thp', ['always', 'madvise', 'never'] as const) : 'always',
+    hardware: hardware ? source.boolean(hardware) : false,
   };
 }
 

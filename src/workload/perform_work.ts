@@ -14,6 +14,12 @@ function* migrate(act: Act): KRun<number> {
   const { k, step, start, end } = act;
   const { node } = step;
   if (node !== null) return yield* k.do_move_pages(k.task.mm, start, end, node);
+  for (let trips = k.m.config.migratesBack ? 2 : 1; trips > 0; trips--) yield* migrateOnce(act);
+  return 0;
+}
+
+function* migrateOnce(act: Act): KRun<void> {
+  const { k } = act;
   const seen = new Set<number>();
   for (const va of pagesOf(act)) {
     const slot = mmu.leafOf(k, va);
@@ -27,7 +33,6 @@ function* migrate(act: Act): KRun<number> {
     const moved = mmu.leafOf(k, va);
     if (moved) seen.add(k.m.compound_head(entry.pte_pfn(yield* k.pte_get(moved))));
   }
-  return 0;
 }
 
 /** Every process that is there. */

@@ -12,6 +12,7 @@ import {
   type UserStep,
 } from './fixture';
 import { layOut } from './layout';
+import { reachOf } from './reach';
 import { bordersOf, entriesToTellApart, isHuge, type Scaling, scalingOf } from './scale';
 
 export interface Actor {
@@ -71,13 +72,26 @@ export function compile(fixture: Fixture, options: CompileOptions = {}): Workloa
     pages: scalings.get(spec.name)!.pages,
     spec,
   }));
+  const regionsByName = new Map(regions.map((region) => [region.name, region]));
+  const actors = actorsOf(fixture);
+  const tasks = new Map([...fixture.tasks].map(([actor, items]) => [actor, scaled(items)]));
+  const hardware = fixture.machine.hardware ? reachOf(actors, tasks, regionsByName) : null;
   const workload: Workload = {
     fixture,
-    config: { ...defaultConfig, entries, softDirty: softdirty, nodes, thp, pins: mayPin(fixture), regions },
-    actors: actorsOf(fixture),
-    regions: new Map(regions.map((region) => [region.name, region])),
+    config: {
+      ...defaultConfig,
+      entries,
+      softDirty: softdirty,
+      nodes,
+      thp,
+      pins: mayPin(fixture),
+      regions,
+      hardware,
+    },
+    actors,
+    regions: regionsByName,
     start: placed(fixture.start),
-    tasks: new Map([...fixture.tasks].map(([actor, items]) => [actor, scaled(items)])),
+    tasks,
     finally: placed(fixture.finally),
     semaphores: semaphoresOf(fixture),
   };

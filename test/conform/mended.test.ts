@@ -148,6 +148,14 @@ test('a huge zero entry becomes a huge page even where the mapping wants none an
   expect(endOf(fixture('{ size: 2MiB, thp: true', null, steps)).pages).toBe('[0..511] p-x--h-');
 });
 
+test.each(['linux-6.18', 'linux-6.12', 'linux-6.1'])('MADV_COLLAPSE of %s ends at an empty range', (id) => {
+  const steps = ['a: madvise guest nohugepage', 'a: write guest[517]', 'a: madvise guest hugepage'];
+  const collapse = (part: string) =>
+    endOf(fixture('{ size: 4MiB, thp: true', null, [...steps, `a: madvise guest${part} collapse`]), id).pages;
+  expect(collapse('')).toBe('[0..516] -------, [517..517] p-x----, [518..1023] -------');
+  expect(collapse('[512..1023]')).toBe('[0..511] -------, [512..1023] p-x--h-');
+});
+
 test('in an armed mapping with holes MADV_COLLAPSE is EBUSY in 6.18.44, EINVAL in 6.1', () => {
   const few = ['a: madvise guest nohugepage', 'a: write guest[1]', 'a: madvise guest hugepage'];
   const steps = [...few, 'a: uffd_register guest', 'a: madvise guest collapse'];

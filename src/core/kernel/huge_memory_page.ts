@@ -11,6 +11,7 @@ import {
   PG_head,
   PG_lru,
   PG_mlocked,
+  PG_partially_mapped,
   PG_referenced,
   PG_swapbacked,
   PG_swapcache,
@@ -109,7 +110,7 @@ export function* __split_huge_page(k: Kernel, page: Pfn, isCached: boolean): KRu
     15,
     () => {
       for (const part of parts.slice(1)) k.splitOff(head, part, isCached);
-      k.m.pages.flags[head]! &= ~(PG_head | PG_double_map);
+      k.m.pages.flags[head]! &= ~(PG_head | PG_double_map | PG_partially_mapped);
       k.m.pages.refcount[head] = isCached ? 2 : 1;
     },
   );

@@ -27,6 +27,7 @@ export type ScanResult =
   | 'succeed'
   | 'fail'
   | 'pmd_null'
+  | 'pmd_none'
   | 'exceed_none_pte'
   | 'exceed_swap_pte'
   | 'pte_non_present'
@@ -104,8 +105,10 @@ export function* scanAndCollapse(
  * Enters with mmap_sem held for reading; returns with it held. Takes the ptl.
  */
 export function* khugepaged_scan_ptes(k: Kernel, vma: Vma, haddr: Vaddr, scanned: Scanned): KRun<ScanResult> {
-  const pmd = yield* k.findPteTable(vma.vm_mm, haddr);
+  const pmd = k.m.mm_find_pmd_slot(vma.vm_mm, haddr);
   if (!pmd) return 'pmd_null';
+  const value = yield* k.pmd_get(pmd);
+  if (!e.pmd_is_table(value)) return e.pmd_none(value) ? 'pmd_none' : 'pmd_null';
   const pte = k.m.pte_offset(pmd, haddr);
   const ptl = k.pte_lockptr(pte);
   yield* k.spin_lock(ptl);
@@ -243,9 +246,16 @@ export function* madvise_collapse(k: Kernel, vma: Vma, start: Vaddr, end: Vaddr)
     const result = yield* k.scanAndCollapse(mm, now, vaddr(haddr), true);
     yield* k.down_read(mm.mmap_sem);
     if (result !== 'succeed') error = -k.madvise_collapse_errno(result);
+    if (!goesOnAfter.includes(result)) break;
   }
   return error;
 }
+
+/** Results after which MADV_COLLAPSE tries the next range. */
+const goesOnAfter: readonly ScanResult[] = [
+  ...(['succeed', 'pmd_null', 'pte_non_present', 'pte_uffd_wp', 'page_ro', 'lack_referenced_page'] as const),
+  ...(['page_null', 'page_count', 'page_lock', 'page_compound', 'page_lru', 'del_page_lru'] as const),
+];
 
 /** transhuge_vma_suitable() at the last place of the mapping. Takes no step. */
 export function hasRoomForHuge(k: Kernel, vma: Vma): boolean {

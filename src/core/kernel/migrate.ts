@@ -1,7 +1,14 @@
 /** mm/migrate.c: moving the contents of a page to another frame, under the feet of its users. */
 import { EAGAIN, EBUSY } from '../flags';
 import type { Kernel, KRun } from '../kernel';
-import { fileObject, ksmObject, pageFlagsObject, pageRefObject, swapSlotObject } from '../objects';
+import {
+  fileObject,
+  ksmObject,
+  pageFlagsObject,
+  pageRefObject,
+  swapSlotObject,
+  WRITES_ALL,
+} from '../objects';
 import {
   Mapping,
   PG_active,
@@ -11,7 +18,7 @@ import {
   PG_swapcache,
   PG_uptodate,
 } from '../pages';
-import { type Pfn, type Vaddr, vaddr } from '../units';
+import { type Pfn, pfn, type Vaddr, vaddr } from '../units';
 
 /**
  * mm/migrate.c:migrate_pages(), for one page. Simplified: one pass instead of ten.
@@ -108,25 +115,29 @@ export function* migrate_page_move_mapping(k: Kernel, newpage: Pfn, page: Pfn): 
     copyIdentity();
     return 0;
   }
-  const expected = 2;
-  const slot = pages.private[page]! - 1;
-  const cache = file ? fileObject(file.id) : swapSlotObject(slot);
-  const touched = [pageRefObject(page), pageRefObject(newpage), pageFlagsObject(page), cache];
+  const parts = k.m.subpages(page);
+  const expected = 1 + parts.length;
+  const slots = parts.map((part) => swapSlotObject(pages.private[part]! - 1));
+  const caches = file ? [fileObject(file.id)] : slots;
+  const touched = [pageRefObject(page), pageRefObject(newpage), pageFlagsObject(page), ...caches];
   return yield* k.stepOn(
     'replace in cache',
     () => touched,
-    15,
+    WRITES_ALL,
     () => {
       if (pages.refcount[page] !== expected) return -EAGAIN;
       copyIdentity();
       pages.flags[newpage]! |= pages.flags[page]! & PG_dirty;
       pages.flags[page]! &= ~(PG_dirty | PG_swapcache);
       if (file) file.cache.set(pages.index[page]!, newpage);
-      else k.m.swap.cache.set(slot, newpage);
-      pages.private[newpage] = pages.private[page]!;
-      pages.private[page] = 0;
-      pages.refcount[newpage]!++;
-      pages.refcount[page]!--;
+      parts.forEach((part, i) => {
+        const moved = pfn(newpage + i);
+        if (!file) k.m.swap.cache.set(pages.private[part]! - 1, moved);
+        pages.private[moved] = pages.private[part]!;
+        pages.private[part] = 0;
+      });
+      pages.refcount[newpage]! += parts.length;
+      pages.refcount[page]! -= parts.length;
       return 0;
     },
   );

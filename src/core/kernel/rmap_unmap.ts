@@ -34,7 +34,7 @@ export function* try_to_unmap(k: Kernel, page: Pfn, mode: TtuMode): KRun<boolean
     if (!(yield* k.try_to_unmap_one(page, where, mode))) break;
     if (!(yield* k.page_mapped(page))) break;
   }
-  return (yield* k.page_mapcount(page)) === 0;
+  return !(yield* k.page_mapped(page));
 }
 
 /**

@@ -2,21 +2,19 @@
  * mm/swap_state.c: pages that are in memory and on the swap device at once. SwapState.map counts, per slot, the
  * entries that name it and one for the cache (SWAP_HAS_CACHE); a slot with count 0 is free and is handed out again.
  */
-import { assert } from '../assert';
 import { NONE, SwapType, swp_entry, swp_offset } from '../entry';
 import type { Kernel, KRun } from '../kernel';
-import { pageFlagsObject, pageRefObject, swapSlotObject } from '../objects';
+import { pageFlagsObject, pageRefObject, swapSlotObject, WRITES_ALL } from '../objects';
 import { NO_PAGE, PG_swapbacked, PG_swapcache } from '../pages';
 import { content, type Pfn, type Pte } from '../units';
 
 /**
- * mm/swap_state.c:add_to_swap(). Simplified: the device never fills up, and huge pages are split before.
+ * mm/swap_state.c:add_to_swap(). Simplified: the device never fills up.
  * Enters with the page locked; returns with it locked and in the swap cache, or false where there is no swap.
  */
 export function* add_to_swap(k: Kernel, page: Pfn): KRun<boolean> {
   k.VM_BUG_ON(!k.PageLocked(page), 'mm/swap_state.c:add_to_swap(): !PageLocked(page)');
-  assert(!k.PageTransCompound(page), 'add_to_swap(): of a huge page');
-  const entry = yield* k.get_swap_page();
+  const entry = yield* k.get_swap_page(k.m.subpages(page).length);
   if (entry === NONE) return false;
   yield* k.add_to_swap_cache(page, entry);
   // Its entries may be clean after MADV_FREE; the copy on the device is stale all the same.
@@ -25,21 +23,25 @@ export function* add_to_swap(k: Kernel, page: Pfn): KRun<boolean> {
 }
 
 /**
- * mm/swap_slots.c:get_swap_page(). Simplified: the lowest free slot.
- * Enters with the page locked; returns with the slot counted once, for the cache; NONE where no device is in use.
+ * mm/swap_slots.c:get_swap_page(). Simplified: the lowest free slots.
+ * Enters with the page locked; returns with the slots counted once, for the cache; NONE where no device is in use.
+ *
+ * @param nr how many, side by side and aligned
+ * @returns the first of them
  */
-export function* get_swap_page(k: Kernel): KRun<Pte> {
+export function* get_swap_page(k: Kernel, nr: number): KRun<Pte> {
   const { map } = k.m.swap;
-  const lowest = (): number => k.lowestFreeSlot();
+  const lowest = (): number => k.lowestFreeSlot(nr);
   const others = (): number[] => map.map((_count, slot) => swapSlotObject(slot));
   const slot = yield* k.stepOn(
     'get_swap_page',
-    () => [swapSlotObject(lowest()), ...others()],
-    1,
+    () => [...slotObjects(lowest(), nr), ...others()],
+    nr === 1 ? 1 : WRITES_ALL,
     () => {
       if (!k.m.swap.isOn) return null;
       const free = lowest();
-      map[free] = 1;
+      while (map.length < free) map.push(0);
+      for (let i = 0; i < nr; i++) map[free + i] = 1;
       return free;
     },
   );
@@ -47,10 +49,12 @@ export function* get_swap_page(k: Kernel): KRun<Pte> {
 }
 
 /** Where get_swap_page() looks first. Takes no step. */
-export function lowestFreeSlot(k: Kernel): number {
+export function lowestFreeSlot(k: Kernel, nr: number): number {
   const { map } = k.m.swap;
-  const free = map.indexOf(0);
-  return free < 0 ? map.length : free;
+  for (let slot = 0; ; slot += nr) {
+    const isFree = !map.slice(slot, slot + nr).some((count) => count !== 0);
+    if (isFree) return slot;
+  }
 }
 
 /**
@@ -59,11 +63,12 @@ export function lowestFreeSlot(k: Kernel): number {
  */
 export function* add_to_swap_cache(k: Kernel, page: Pfn, entry: Pte): KRun<void> {
   const slot = swp_offset(entry);
-  const touched = [swapSlotObject(slot), pageRefObject(page), pageFlagsObject(page)];
+  const slots = slotObjects(slot, k.m.subpages(page).length);
+  const touched = [pageRefObject(page), pageFlagsObject(page), ...slots];
   yield* k.stepOn(
     'add_to_swap_cache',
     () => touched,
-    7,
+    WRITES_ALL,
     () => {
       const flags = k.m.pages.flags[page]!;
       k.VM_BUG_ON((flags & PG_swapcache) !== 0, 'mm/swap_state.c:__add_to_swap_cache(): PageSwapCache(page)');
@@ -87,21 +92,25 @@ export function* __delete_from_swap_cache(k: Kernel, page: Pfn): KRun<void> {
     'mm/swap_state.c:__delete_from_swap_cache(): PageWriteback(page)',
   );
   const { pages, swap } = k.m;
-  const slot = pages.private[page]! - 1;
-  const touched = [swapSlotObject(slot), pageFlagsObject(page)];
+  const head = k.m.compound_head(page);
+  const parts = k.m.subpages(head);
+  const slot = pages.private[head]! - 1;
+  const touched = [pageFlagsObject(head), ...slotObjects(slot, parts.length)];
   yield* k.stepOn(
     'delete from swap cache',
     () => touched,
-    3,
+    WRITES_ALL,
     () => {
-      k.VM_BUG_ON(
-        swap.cache.get(slot) !== page,
-        'mm/swap_state.c:__delete_from_swap_cache(): !PageSwapCache(page)',
-      );
-      swap.cache.delete(slot);
-      swap.map[slot]!--;
-      pages.flags[page]! &= ~PG_swapcache;
-      pages.private[page] = 0;
+      pages.flags[head]! &= ~PG_swapcache;
+      parts.forEach((part, i) => {
+        k.VM_BUG_ON(
+          swap.cache.get(slot + i) !== part,
+          'mm/swap_state.c:__delete_from_swap_cache(): !PageSwapCache(page)',
+        );
+        swap.cache.delete(slot + i);
+        swap.map[slot + i]!--;
+        pages.private[part] = 0;
+      });
     },
   );
 }
@@ -112,7 +121,7 @@ export function* __delete_from_swap_cache(k: Kernel, page: Pfn): KRun<void> {
  */
 export function* delete_from_swap_cache(k: Kernel, page: Pfn): KRun<void> {
   yield* k.__delete_from_swap_cache(page);
-  yield* k.put_page(page);
+  yield* k.put_page(page, k.m.subpages(k.m.compound_head(page)).length);
 }
 
 /**
@@ -123,25 +132,27 @@ export function* lookup_swap_cache(k: Kernel, entry: Pte): KRun<Pfn> {
   const slot = swp_offset(entry);
   const { cache } = k.m.swap;
   const cached = (): Pfn => cache.get(slot) ?? NO_PAGE;
+  const headOf = (page: Pfn): Pfn => (page === NO_PAGE ? page : k.m.compound_head(page));
   for (;;) {
     const found = yield* k.stepOn(
       'lookup_swap_cache',
-      () => [swapSlotObject(slot), pageRefObject(cached())],
+      () => [swapSlotObject(slot), pageRefObject(headOf(cached()))],
       2,
       () => {
         const page = cached();
-        if (page === NO_PAGE) return { page, isFrozen: false };
-        const isFrozen = k.m.pages.refcount[page] === 0;
-        if (!isFrozen) k.m.pages.refcount[page]!++;
-        return { page, isFrozen };
+        const head = headOf(page);
+        if (page === NO_PAGE) return { page, head, isFrozen: false };
+        const isFrozen = k.m.pages.refcount[head] === 0;
+        if (!isFrozen) k.m.pages.refcount[head]!++;
+        return { page, head, isFrozen };
       },
     );
     if (!found.isFrozen) return found.page;
     // Reclaim is about to take it out, or will give up.
-    const isSettled = () => cached() !== found.page || k.m.pages.refcount[found.page]! > 0;
+    const isSettled = () => cached() !== found.page || k.m.pages.refcount[found.head]! > 0;
     yield* k.wait(
       'find_get_page() again',
-      pageRefObject(found.page),
+      pageRefObject(found.head),
       isSettled,
       'a frozen page',
       () => undefined,
@@ -212,7 +223,7 @@ export function* swap_readpage(k: Kernel, page: Pfn): KRun<void> {
  * Enters with a reference to the page, unlocked; returns the same.
  */
 export function* free_swap_cache(k: Kernel, page: Pfn): KRun<void> {
-  if (!(yield* k.PageSwapCache(page)) || (yield* k.page_mapcount(page)) > 0) return;
+  if (!(yield* k.PageSwapCache(page)) || (yield* k.page_mapped(k.m.compound_head(page)))) return;
   if (!(yield* k.trylock_page(page))) return;
   yield* k.try_to_free_swap(page);
   yield* k.unlock_page(page);
@@ -230,8 +241,14 @@ export function* free_page_and_swap_cache(k: Kernel, page: Pfn): KRun<void> {
 /** Part of the step that puts a page into the swap cache. */
 function enter(k: Kernel, page: Pfn, slot: number): void {
   const { pages, swap } = k.m;
-  pages.refcount[page]!++;
+  const parts = k.m.subpages(page);
+  pages.refcount[page]! += parts.length;
   pages.flags[page]! |= PG_swapcache;
-  pages.private[page] = slot + 1;
-  swap.cache.set(slot, page);
+  parts.forEach((part, i) => {
+    pages.private[part] = slot + i + 1;
+    swap.cache.set(slot + i, part);
+  });
 }
+
+const slotObjects = (first: number, nr: number): number[] =>
+  Array.from({ length: nr }, (_, i) => swapSlotObject(first + i));

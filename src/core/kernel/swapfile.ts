@@ -104,7 +104,9 @@ export function* try_to_free_swap(k: Kernel, page: Pfn): KRun<boolean> {
   k.VM_BUG_ON(!k.PageLocked(page), 'mm/swapfile.c:try_to_free_swap(): !PageLocked(page)');
   if (!(yield* k.PageSwapCache(page))) return false;
   if (yield* k.PageWriteback(page)) return false;
-  if ((yield* k.page_swapcount(page)) > 0) return false;
+  for (const part of k.m.subpages(k.m.compound_head(page))) {
+    if ((yield* k.page_swapcount(part)) > 0) return false;
+  }
   yield* k.delete_from_swap_cache(page);
   yield* k.SetPageDirty(page);
   return true;
@@ -168,8 +170,8 @@ export function* free_swap_and_cache(k: Kernel, entry: Pte): KRun<boolean> {
   if (page === NO_PAGE) return true;
   if (yield* k.trylock_page(page)) {
     // Asked again, now that the page is locked.
-    if ((yield* k.PageSwapCache(page)) && (yield* k.page_mapcount(page)) === 0)
-      yield* k.try_to_free_swap(page);
+    const isMapped = yield* k.page_mapped(k.m.compound_head(page));
+    if ((yield* k.PageSwapCache(page)) && !isMapped) yield* k.try_to_free_swap(page);
     yield* k.unlock_page(page);
   }
   yield* k.put_page(page);

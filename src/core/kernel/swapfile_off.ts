@@ -26,7 +26,7 @@ export function* swapoff(k: Kernel): KRun<number> {
 export function* switchSwap(k: Kernel, isOn: boolean): KRun<boolean> {
   return yield* k.stepOn(
     `swap ${isOn ? 'on' : 'off'}`,
-    () => [swapSlotObject(k.lowestFreeSlot())],
+    () => [swapSlotObject(k.lowestFreeSlot(1))],
     1,
     () => {
       const was = k.m.swap.isOn;
@@ -81,7 +81,8 @@ export function* unuseSlot(k: Kernel, entry: Pte): KRun<void> {
     if (!mm.exited) yield* k.unuse_mm(mm, entry, page);
   }
   const slot = e.swp_offset(entry);
-  if ((yield* k.PageSwapCache(page)) && k.m.pages.private[page] === slot + 1) {
+  const isOurs = (yield* k.PageSwapCache(page)) && k.m.pages.private[page] === slot + 1;
+  if (isOurs && !(yield* k.othersAreSwapped(page))) {
     // Entries that were not found still need the content on the device.
     if ((yield* k.__swap_count(entry)) > 0 && (yield* k.TestClearPageDirty(page))) {
       const content = yield* k.read_content(page);
@@ -95,6 +96,14 @@ export function* unuseSlot(k: Kernel, entry: Pte): KRun<void> {
   yield* k.SetPageDirty(page);
   yield* k.unlock_page(page);
   yield* k.put_page(page);
+}
+
+/** Whether entries name other parts of a huge page that is in the swap cache: then it stays there. */
+export function* othersAreSwapped(k: Kernel, page: Pfn): KRun<boolean> {
+  for (const part of k.m.subpages(k.m.compound_head(page))) {
+    if (part !== page && (yield* k.page_swapcount(part)) > 0) return true;
+  }
+  return false;
 }
 
 /**
@@ -123,8 +132,10 @@ export function* unuse_vma(k: Kernel, vma: Vma, entry: Pte, page: Pfn): KRun<boo
   let [start, end] = [vma.vm_start, vma.vm_end];
   if (k.PageAnon(page) && !k.PageKsm(page)) {
     // It was mapped before, so its place is known.
-    start = vaddr(vma.vm_start + (k.m.pages.index[page]! - vma.vm_pgoff) * PAGE_SIZE);
-    if (k.m.pages.mappingId[page] !== vma.anon_vma || start < vma.vm_start || start >= end) return false;
+    const head = k.m.compound_head(page);
+    const index = k.m.pages.index[head]! + (page - head);
+    start = vaddr(vma.vm_start + (index - vma.vm_pgoff) * PAGE_SIZE);
+    if (k.m.pages.mappingId[head] !== vma.anon_vma || start < vma.vm_start || start >= end) return false;
     end = vaddr(start + PAGE_SIZE);
   }
   for (let addr = start; addr < end; ) {

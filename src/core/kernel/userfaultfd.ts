@@ -20,6 +20,7 @@ import {
 import type { Kernel, KRun } from '../kernel';
 import type { Mm, UffdMsg, UffdWait, UserfaultfdCtx, VmFault } from '../mm';
 import { sleeperObject, uffdStateObject, userfaultfdObject } from '../objects';
+import type { Run } from '../run';
 import { hex, type Vaddr } from '../units';
 
 export const UFFD_PAGEFAULT_FLAG_WRITE = 1 << 0;
@@ -59,6 +60,16 @@ export function queueMessage(k: Kernel, ctx: UserfaultfdCtx, queue: UffdWait[], 
 
 const without = (queue: readonly UffdWait[], wait: UffdWait): UffdWait[] =>
   queue.filter((one) => one !== wait);
+
+/** Takes a waiter off the queues. Those who are left keep their order, so several may do so in any order. */
+const withdraw = (k: Kernel, ctx: UserfaultfdCtx, wait: UffdWait): Run<void> =>
+  k.stepOn(
+    'withdraw userfault',
+    () => [userfaultfdObject(ctx.id)],
+    1,
+    () => dequeue(ctx, wait),
+    () => 1,
+  );
 
 function dequeue(ctx: UserfaultfdCtx, wait: UffdWait): void {
   ctx.fault_pending = without(ctx.fault_pending, wait);
@@ -104,7 +115,7 @@ export function* handle_userfault(k: Kernel, vmf: VmFault, reason: number): KRun
   yield* k.up_read(mm.mmap_sem);
   const interrupted = k.userfault_interrupted(flags);
   if (!must_wait || interrupted() || (yield* userfaultfd_released(k, ctx))) {
-    yield* k.step('withdraw userfault', userfaultfdObject(ctx.id), true, () => dequeue(ctx, wait));
+    yield* withdraw(k, ctx, wait);
     return yield* k.userfault_result(mm, flags, VM_FAULT_RETRY);
   }
   yield* sleep_on_userfault(k, ctx, wait, interrupted);

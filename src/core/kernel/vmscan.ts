@@ -1,6 +1,6 @@
 /**
  * mm/vmscan.c for one page: reclaim_page() does to it what two passes over the LRU lists would, the one that
- * deactivates and the one that frees. A huge page is always split before, as where it cannot be swapped whole.
+ * deactivates and the one that frees. Before 6.12 a huge page is always split before, as where it cannot be swapped whole.
  */
 import type { Kernel, KRun } from '../kernel';
 import type { File } from '../mm';
@@ -104,9 +104,10 @@ export function* unmapAndClean(k: Kernel, page: Pfn): KRun<'clean' | 'keep' | 'k
   // Lazily freed pages are not swap-backed and go without.
   if (k.PageAnon(page) && (yield* k.PageSwapBacked(page)) && !(yield* k.PageSwapCache(page))) {
     if (yield* k.reclaim_leaves_pinned(page)) return 'keep_locked';
-    if (!(yield* k.add_to_swap(page))) return 'keep_locked';
+    if (!(yield* k.giveSwap(page))) return 'keep_locked';
   }
-  const mode = { migration: false, batchFlush: true, ignoreAccess: false };
+  const splitHugePmd = k.PageTransHuge(page);
+  const mode = { migration: false, batchFlush: true, ignoreAccess: false, splitHugePmd };
   if ((yield* k.page_mapped(page)) && !(yield* k.try_to_unmap(page, mode))) return 'keep_locked';
   if (!(yield* k.PageDirty(page))) return 'clean';
   // Dirty pages of files are left to writeback.
@@ -124,6 +125,14 @@ export function* unmapAndClean(k: Kernel, page: Pfn): KRun<'clean' | 'keep' | 'k
  */
 export function* reclaim_leaves_pinned(_k: Kernel, _page: Pfn): KRun<boolean> {
   return false;
+}
+
+/**
+ * mm/vmscan.c:shrink_page_list(), a place in swap. Faithful; a huge page has been split before.
+ * Enters with the page locked and isolated; returns with both, and false where there is no place.
+ */
+export function* giveSwap(k: Kernel, page: Pfn): KRun<boolean> {
+  return yield* k.add_to_swap(page);
 }
 
 /**
@@ -159,7 +168,7 @@ export function* testClear(k: Kernel, page: Pfn, bit: number, name: string): KRu
  */
 export function* pageout(k: Kernel, page: Pfn): KRun<'clean' | 'keep' | 'keep_locked'> {
   // Ours and the cache's: any other reference may be somebody who is writing to the page.
-  if ((yield* k.page_count(page)) !== 2) return 'keep_locked';
+  if ((yield* k.page_count(page)) !== 1 + k.m.subpages(page).length) return 'keep_locked';
   const file = k.fileOf(page);
   if (file) return (yield* k.shmem_writepage(page, file)) ? 'clean' : 'keep_locked';
   if (yield* k.clear_page_dirty_for_io(page)) yield* k.swap_writepage(page);
@@ -177,7 +186,7 @@ export function* pageout(k: Kernel, page: Pfn): KRun<'clean' | 'keep' | 'keep_lo
 export function* shmem_writepage(k: Kernel, page: Pfn, file: File): KRun<boolean> {
   if (!(yield* k.clear_page_dirty_for_io(page))) return false;
   const content = yield* k.read_content(page);
-  const slot = (): number => swapSlotObject(k.lowestFreeSlot());
+  const slot = (): number => swapSlotObject(k.lowestFreeSlot(1));
   const isGone = yield* k.stepOn(
     'shmem_writepage',
     () => [fileObject(file.id), pageRefObject(page), slot()],
@@ -203,12 +212,14 @@ export function* swap_writepage(k: Kernel, page: Pfn): KRun<void> {
     yield* k.unlock_page(page);
     return;
   }
-  const slot = k.m.pages.private[page]! - 1;
   yield* k.set_page_writeback(page);
-  const content = yield* k.read_content(page);
-  yield* k.step('write to swap', swapSlotObject(slot), true, () => {
-    k.m.swap.content[slot] = content;
-  });
+  for (const part of k.m.subpages(page)) {
+    const slot = k.m.pages.private[part]! - 1;
+    const content = yield* k.read_content(part);
+    yield* k.step('write to swap', swapSlotObject(slot), true, () => {
+      k.m.swap.content[slot] = content;
+    });
+  }
   yield* k.end_page_writeback(page);
   yield* k.unlock_page(page);
 }
@@ -232,9 +243,10 @@ export function* takeLastReferences(k: Kernel, page: Pfn): KRun<boolean> {
  */
 export function* __remove_mapping(k: Kernel, page: Pfn): KRun<boolean> {
   if (yield* k.PageSwapCache(page)) {
-    if (!(yield* k.page_ref_freeze(page, 2))) return false;
+    const expected = 1 + k.m.subpages(page).length;
+    if (!(yield* k.page_ref_freeze(page, expected))) return false;
     if (yield* k.PageDirty(page)) {
-      yield* k.page_ref_unfreeze(page, 2);
+      yield* k.page_ref_unfreeze(page, expected);
       return false;
     }
     yield* k.__delete_from_swap_cache(page);

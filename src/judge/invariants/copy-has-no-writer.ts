@@ -1,5 +1,8 @@
-import { entry as e } from '../../core/index';
+import { entry as e, type Pte } from '../../core/index';
 import { invariant } from '../invariant';
+
+const storesTo = (entry: Pte, page: number): boolean =>
+  e.pte_write(entry) && e.pte_dirty(entry) && e.pte_pfn(entry) === page;
 
 export default invariant({
   id: 'copy-has-no-writer',
@@ -11,11 +14,14 @@ export default invariant({
   check(h, m) {
     for (const task of m.tasks) {
       if (task.mm !== h.mm) continue;
-      const cached = m.tlbs[task.id]!.lookup(h.va, m.HPAGE_PMD_SIZE);
-      if (!cached || !e.pte_write(cached.entry) || !e.pte_dirty(cached.entry)) continue;
-      const offset = cached.huge ? Math.floor((h.va % m.HPAGE_PMD_SIZE) / 4096) : 0;
-      if (e.pte_pfn(cached.entry) + offset === h.from) {
+      const tlb = m.tlbs[task.id]!;
+      const cached = tlb.lookup(h.va, m.HPAGE_PMD_SIZE);
+      const offset = cached?.huge ? Math.floor((h.va % m.HPAGE_PMD_SIZE) / 4096) : 0;
+      if (cached && storesTo(cached.entry, h.from - offset)) {
         return `page ${h.from} is copied while the CPU of ${task.name} holds a writable translation of it`;
+      }
+      if (tlb.lingering?.of(Math.floor(h.va / 4096)).some((one) => storesTo(one, h.from))) {
+        return `page ${h.from} is copied while the CPU of ${task.name} may hold a writable translation of it`;
       }
     }
     return null;

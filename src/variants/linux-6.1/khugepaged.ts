@@ -27,7 +27,7 @@ function* sharedTooMany(k: Kernel, page: Pfn, scanned: Counted): KRun<boolean> {
 
 /** Nobody but mappings and the swap cache has a reference. */
 function* is_refcount_suitable(k: Kernel, head: Pfn): KRun<boolean> {
-  const cached = (yield* k.PageSwapCache(head)) ? 1 : 0;
+  const cached = (yield* k.PageSwapCache(head)) ? k.m.subpages(head).length : 0;
   const mapcount = yield* k.changelessMapcount('total_mapcount', head, () => k.mappingsOf(head));
   return (yield* k.page_count(head)) === mapcount + cached;
 }

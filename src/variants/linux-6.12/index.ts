@@ -1,8 +1,11 @@
 import { defineVariant, entry as e, flags, mainline } from '../../core';
 import { madvise } from './madvise';
 import { memory } from './memory';
+import { migrate } from './migrate';
 import { mprotect } from './mprotect';
+import { reclaim } from './reclaim';
 import { split } from './split';
+import { swap } from './swap';
 import { userfaultfd } from './userfaultfd';
 
 /** Un-protecting gives RW back; write-protection of what is not there yet, and without asking anybody. */
@@ -20,6 +23,7 @@ export default defineVariant({
     touches: [
       'mm/madvise.c:do_madvise',
       'mm/madvise.c:madvise_populate',
+      'mm/khugepaged.c:madvise_collapse_errno',
       'mm/madvise.c:madvise_cold_or_pageout_pte_range',
       'mm/madvise.c:madvise_free_pte_range',
       'mm/memory.c:do_wp_page',
@@ -30,6 +34,14 @@ export default defineVariant({
       'mm/huge_memory.c:do_huge_pmd_numa_page',
       'mm/ksm.c:break_ksm',
       'include/linux/mm.h:gup_can_follow_protnone',
+      'mm/ksm.c:ksm_might_need_to_copy',
+      'mm/rmap.c:page_remove_rmap',
+      'mm/vmscan.c:shrink_inactive_list',
+      'mm/vmscan.c:shrink_page_list',
+      'mm/vmscan.c:pageout',
+      'mm/migrate.c:unmap_and_move',
+      'mm/migrate.c:move_to_new_page',
+      'mm/migrate.c:remove_migration_pte',
       'mm/mprotect.c:mprotect_fixup',
       'mm/mprotect.c:change_pte_range',
       'mm/mprotect.c:change_pmd_range',
@@ -57,6 +69,9 @@ export default defineVariant({
       '2bad466cc9d9 ("mm/uffd: UFFD_FEATURE_WP_UNPOPULATED")',
       'b1f202060afe ("mm: remap unused subpages to shared zeropage when splitting isolated thp")',
       'd61ea1cb0095 ("userfaultfd: UFFD_FEATURE_WP_ASYNC")',
+      'c18160dba5ff ("mm: swap: reuse exclusive folio directly instead of wp page faults")',
+      '8422acdc97ed ("mm: introduce a pageflag for partially mapped folios")',
+      '8a8ca142a488 ("mm: migrate: requeue destination folio on deferred split queue")',
     ],
     reported: [],
     builds: true,
@@ -66,8 +81,14 @@ export default defineVariant({
     /** Populating is no longer done mapping by mapping. */
     passes_holes: (_k, advice) => !advice.startsWith('populate'),
     populate_retry_flags: () => flags.FOLL_TRIED,
+    /** Empty entries of an armed mapping are a reason that may pass. */
+    madvise_collapse_errno: (k, result) =>
+      result === 'exceed_none_pte' ? flags.EBUSY : mainline.madvise_collapse_errno(k, result),
     ...madvise,
     ...memory,
+    ...swap,
+    ...reclaim,
+    ...migrate,
     ...mprotect,
     ...userfaultfd,
     ...split,
