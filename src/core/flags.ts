@@ -66,6 +66,7 @@ export const FOLL_NUMA = 0x200;
 export const FOLL_TRIED = 0x800;
 export const FOLL_REMOTE = 0x2000;
 export const FOLL_COW = 0x4000;
+export const FOLL_PIN = 0x40000;
 
 const PAGE_NONE_BITS = _PAGE_PROTNONE | _PAGE_ACCESSED;
 const PAGE_READ_BITS = _PAGE_PRESENT | _PAGE_USER | _PAGE_ACCESSED;

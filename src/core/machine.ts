@@ -29,6 +29,8 @@ export interface MachineConfig {
   /** /sys/kernel/mm/transparent_hugepage/enabled. */
   thp: 'always' | 'madvise' | 'never';
   nodes: number;
+  /** Whether anybody may pin pages. Where nobody does, whoever asks for pins need not look, which would be a step. */
+  pins: boolean;
   /** A step `migrate` without a node goes to another node and comes back, as a program has to that asks for it. */
   migratesBack?: boolean;
   /** What people call memory, for what they are told. */
@@ -43,6 +45,7 @@ export const defaultConfig: MachineConfig = {
   debugVm: true,
   thp: 'always',
   nodes: 1,
+  pins: true,
   regions: [],
   hardware: null,
 };

@@ -98,6 +98,8 @@ export interface Mm {
   exited: boolean;
   /** prctl/personality: no huge pages at all. */
   thpDisabled: boolean;
+  /** MMF_HAS_PINNED: somebody has pinned a page of it. Set under mmap_sem for reading. */
+  hasPinned: boolean;
 }
 
 /** What a fault carries along: struct vm_fault. */
@@ -131,6 +133,7 @@ export function newMm(id: number, name: string, pgd: Table, mmapTop: number): Mm
     tlb_flush_batched: false,
     exited: false,
     thpDisabled: false,
+    hasPinned: false,
   };
 }
 

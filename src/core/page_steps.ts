@@ -251,6 +251,13 @@ export abstract class PageSteps extends EntrySteps {
       mm === this.task.mm && this.m.tlbs[id]!.lingering !== null;
     return this.m.tasks.filter(isWatched).map(({ id }) => tlbObject(id));
   }
+  /** The same for a page that others go on writing. Its copy can only tell which stores came before, so no watch. */
+  copy_pinned_page(from: Pfn, to: Pfn): Run<void> {
+    return this.step('copy page', contentObject(from), false, () => {
+      this.m.pages.setContent(to, this.m.pages.contentOf(from));
+      this.m.cost.pageCopies++;
+    });
+  }
   /**
    * Copies a huge page, all of it in one step: a store to a subpage comes before or after, which is all that its
    * copy can tell.

@@ -31,6 +31,9 @@ export const PG_free = 1 << 30;
 export const Mapping = { none: 0, anon: 1, ksm: 2, file: 3 } as const;
 export type Mapping = (typeof Mapping)[keyof typeof Mapping];
 
+/** What a pin adds to the reference count of a small page: who has that many may be pinned. */
+export const GUP_PIN_COUNTING_BIAS = 1024;
+
 /** Frame 0 is never handed out, so that 0 can mean "no page". */
 export const NO_PAGE = pfn(0);
 /** Frames from here on belong to a device and have no struct page. */
@@ -94,6 +97,8 @@ export class Pages {
   index = new Float64Array(64);
   /** Swap slot + 1 while in the swap cache, else 0. */
   private: Column = new Int32Array(64);
+  /** Pins of huge pages, by head; those of small pages are in the reference count. */
+  readonly pincount = new Map<Pfn, number>();
   head: Column = new Int32Array(64);
   content: Column = new Int32Array(64);
   /** Contents of device memory, which has no struct page. */

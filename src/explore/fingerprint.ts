@@ -85,6 +85,7 @@ class Hasher {
       this.word(pages.content[p]! ^ pages.refcount[p]! ^ (pages.mapcount[p]! << 16));
     }
     this.value(pages.device);
+    this.value(pages.pincount);
   }
 }
 

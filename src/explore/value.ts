@@ -80,5 +80,6 @@ function pageValue(m: Machine, page: number): number {
   ]) {
     hash = mix(hash, column[page]!);
   }
+  hash = mix(hash, pages.pincount.get(pfn(page)) ?? 0);
   return hash;
 }

@@ -1,4 +1,4 @@
-import { defineVariant, entry as e, flags, NO_PAGE, type Pte, type Vma } from '../core';
+import { defineVariant, entry as e, flags, mainline, NO_PAGE, type Pte, type Vma } from '../core';
 
 const { VM_FAULT_WRITE, VM_SHARED, VM_UFFD_WP, VM_WRITE } = flags;
 
@@ -20,8 +20,16 @@ export default defineVariant({
     date: '2021-04-25',
     base: 'linux-5.9',
     supersedes: ['wp-under-write-lock', 'wrprotect-flush-counter'],
-    touches: ['mm/memory.c:do_wp_page'],
-    commits: ['6ce64428d620 ("mm/userfaultfd: fix memory corruption due to writeprotect")'],
+    touches: [
+      'mm/memory.c:do_wp_page',
+      'mm/vmscan.c:shrink_page_list',
+      'fs/proc/task_mmu.c:clear_soft_dirty',
+    ],
+    commits: [
+      '6ce64428d620 ("mm/userfaultfd: fix memory corruption due to writeprotect")',
+      'feb889fb40fa ("mm: don\'t put pinned pages into the swap cache")',
+      '9348b73c2e1b ("mm: don\'t play games with pinned pages in clear_page_refs")',
+    ],
     reported: [{ outcome: 'merged', by: '', note: 'in Linux 5.12, and in 5.10 and 5.11 stable' }],
     builds: true,
   },
@@ -60,6 +68,17 @@ export default defineVariant({
       yield* k.get_page(page);
       yield* k.pte_unmap_unlock(vmf.pte!);
       return yield* k.wp_page_copy(vmf);
+    },
+
+    *reclaim_leaves_pinned(k, page) {
+      return yield* k.page_maybe_dma_pinned(page);
+    },
+    /** What loses RW is copied at the next write, and whoever has pinned the page is left with the old one. */
+    *clear_soft_dirty(k, vma, addr, pte, ptent) {
+      const isWritable = e.pte_present(ptent) && e.pte_write(ptent);
+      const page = isWritable ? k.vm_normal_page(vma, addr, ptent) : null;
+      if (page !== null && (yield* k.page_needs_cow_for_dma(vma, page))) return;
+      yield* mainline.clear_soft_dirty(k, vma, addr, pte, ptent);
     },
   },
 });

@@ -1,6 +1,7 @@
 import { defineVariant, entry as e, flags, NO_PAGE, type Pte, type Vma } from '../core';
 
-const { VM_FAULT_FALLBACK, VM_FAULT_WRITE, VM_SHARED, VM_UFFD_WP, VM_WRITE } = flags;
+const { FOLL_PIN, is_cow_mapping, VM_FAULT_FALLBACK, VM_FAULT_WRITE, VM_SHARED, VM_UFFD_WP, VM_WRITE } =
+  flags;
 
 const userfaultfd_pte_wp = (vma: Vma, pte: Pte): boolean =>
   (vma.vm_flags & VM_UFFD_WP) !== 0 && e.pte_uffd_wp(pte);
@@ -24,12 +25,18 @@ export default defineVariant({
       'mm/memory.c:do_wp_page',
       'mm/huge_memory.c:do_huge_pmd_wp_page',
       'mm/huge_memory.c:__split_huge_pmd',
+      'mm/process_vm_access.c:process_vm_rw_single_vec',
+      'include/linux/mm.h:page_needs_cow_for_dma',
     ],
     commits: [
       '3917c80280c9 ("thp: change CoW semantics for anon-THP")',
       'c444eb564fb1 ("mm: thp: make the THP mapcount atomic against __split_huge_pmd_locked()")',
       '09854ba94c6a ("mm: do_wp_page() simplification")',
       'be068f29034f ("mm: fix misplaced unlock_page in do_wp_page()")',
+      '803e4572d7ab ("mm/process_vm_access: set FOLL_PIN via pin_user_pages_remote()")',
+      '008cfe4418b3 ("mm: Introduce mm_struct.has_pinned")',
+      '70e806e4e645 ("mm: Do early cow for pinned pages during fork() for ptes")',
+      'd042035eaf5f ("mm/thp: Split huge pmds/puds if they\'re pinned when fork()")',
     ],
     reported: [
       {
@@ -39,7 +46,10 @@ export default defineVariant({
       },
     ],
     builds: true,
-    notes: ['on the functions of 4.19 and 5.7: what 5.9 changed elsewhere is not here'],
+    notes: [
+      'on the functions of 4.19 and 5.7: what 5.9 changed elsewhere is not here',
+      'pins are here and not in 5.7, where nobody asks for them',
+    ],
   },
   kernel: {
     *do_wp_page(k, vmf) {
@@ -131,6 +141,18 @@ export default defineVariant({
       }
       yield* k.spin_unlock(ptl);
       if (locked !== NO_PAGE) yield* k.unlock_page(locked);
+    },
+
+    *process_vm_pages(k, mm, addr, foll_flags, locked) {
+      return yield* k.__get_user_pages_locked(mm, addr, foll_flags | FOLL_PIN, locked);
+    },
+    *process_vm_release(k, page) {
+      yield* k.unpin_user_pages_dirty_lock(page);
+    },
+    /** So that what is written to the page stays with the parent, whose page may be no other one by then. */
+    *page_needs_cow_for_dma(k, vma, page) {
+      if (!is_cow_mapping(vma.vm_flags) || !vma.vm_mm.hasPinned) return false;
+      return yield* k.page_maybe_dma_pinned(page);
     },
   },
 });

@@ -78,7 +78,16 @@ export function compile(fixture: Fixture, options: CompileOptions = {}): Workloa
   const hardware = fixture.machine.hardware ? reachOf(actors, tasks, regionsByName) : null;
   const workload: Workload = {
     fixture,
-    config: { ...defaultConfig, entries, softDirty: softdirty, nodes, thp, regions, hardware },
+    config: {
+      ...defaultConfig,
+      entries,
+      softDirty: softdirty,
+      nodes,
+      thp,
+      pins: mayPin(fixture),
+      regions,
+      hardware,
+    },
     actors,
     regions: regionsByName,
     start: placed(fixture.start),
@@ -89,6 +98,10 @@ export function compile(fixture: Fixture, options: CompileOptions = {}): Workloa
   freeze(workload);
   return workload;
 }
+
+/** process_vm_writev() is the one step that pins. */
+const mayPin = (fixture: Fixture): boolean =>
+  [...stepLists(fixture)].some(({ items }) => [...stepsOf(items)].some(({ verb }) => verb === 'gup_write'));
 
 /** Nothing of a workload ever changes, so who keeps the state of a run need not look into it. */
 function freeze(value: unknown): void {

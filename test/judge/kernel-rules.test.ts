@@ -5,7 +5,7 @@ interface Row {
   /** What the kernel takes care of. */
   rule: string;
   notices: string;
-  base: 'linux-4.19' | 'uffd-wp-2018' | 'uffd-wp-bit' | 'linux-6.1';
+  base: 'linux-4.19' | 'uffd-wp-2018' | 'uffd-wp-bit' | 'linux-5.9' | 'linux-6.1';
   fixture: string;
   without: Override;
 }
@@ -19,6 +19,15 @@ const start = (...steps: string[]): string => `start:\n${steps.map((step) => `  
 const tasks = (...lines: string[]): string => `tasks:\n${lines.map((line) => `  ${line}\n`).join('')}`;
 const registered = ['vcpu: write guest', 'monitor: uffd_register guest', 'monitor: uffd_protect guest'];
 const writeServed = tasks('vcpu: ["write guest"]', 'monitor: [uffd_serve]');
+const forkBeside = (index: string): string =>
+  start('vcpu: write guest') +
+  tasks(`helper: ["gup_write guest${index}"]`, 'vcpu: [fork child]', `child: ["read guest${index}"]`);
+const sharesPinned: Override = {
+  *page_needs_cow_for_dma() {
+    return false;
+  },
+};
+const justPuts: Override = { unpin_user_page: (k, page) => k.put_page(page) };
 const reuse = function* () {
   return { reuse: true, total: 1 };
 };
@@ -373,13 +382,6 @@ const rows: Row[] = [
     without: { khugepaged_scan_pte: mainline.khugepaged_scan_pte },
   },
   {
-    rule: 'a split waits for an entry that is being changed',
-    notices: 'no-reachable-bug',
-    base: 'linux-6.1',
-    fixture: `${huge}\n${start('vcpu: write guest[0]', 'monitor: uffd_register guest[0]')}${tasks('monitor: ["uffd_protect guest[0]"]', 'vcpu: ["madvise guest[0] cold"]')}`,
-    without: { freeze_page: mainline.freeze_page },
-  },
-  {
     rule: 'un-protecting changes the entries',
     notices: 'event-needs-arming',
     base: 'uffd-wp-bit',
@@ -390,6 +392,65 @@ const rows: Row[] = [
         return 0;
       },
     },
+  },
+  {
+    rule: 'fork() gives the child a copy of a page that may be pinned',
+    notices: 'cow-isolation',
+    base: 'linux-5.9',
+    fixture: `${one}\n${forkBeside('')}`,
+    without: sharesPinned,
+  },
+  {
+    rule: 'fork() splits a huge page that may be pinned, and copies its parts',
+    notices: 'cow-isolation',
+    base: 'linux-5.9',
+    fixture: `${huge}\n${forkBeside('[1]')}`,
+    without: sharesPinned,
+  },
+  {
+    rule: 'a page that is exclusive and may be pinned stays so in a fork()',
+    notices: 'cow-isolation',
+    base: 'linux-6.1',
+    fixture: `${one}\n${forkBeside('')}`,
+    without: sharesPinned,
+  },
+  {
+    rule: 'so does a huge page',
+    notices: 'cow-isolation',
+    base: 'linux-6.1',
+    fixture: `${huge}\n${forkBeside('[1]')}`,
+    without: sharesPinned,
+  },
+  {
+    rule: 'process_vm_writev() pins its page',
+    notices: 'cow-isolation',
+    base: 'linux-5.9',
+    fixture: `${one}\n${forkBeside('')}`,
+    without: {
+      process_vm_pages: mainline.process_vm_pages,
+      process_vm_release: mainline.process_vm_release,
+    },
+  },
+  {
+    rule: 'an mm remembers that pages of it were pinned',
+    notices: 'cow-isolation',
+    base: 'linux-5.9',
+    fixture: `${one}\n${forkBeside('')}`,
+    without: { mm_set_has_pinned_flag: () => {} },
+  },
+  {
+    rule: 'whoever pins a page lets go of the whole pin',
+    notices: 'refcount',
+    base: 'linux-5.9',
+    fixture: `${one}\n${tasks('vcpu: [gup_write guest]')}`,
+    without: justPuts,
+  },
+  {
+    rule: 'pins of a huge page are counted apart',
+    notices: 'refcount',
+    base: 'linux-5.9',
+    fixture: `${huge}\n${tasks('vcpu: ["gup_write guest[1]"]')}`,
+    without: justPuts,
   },
 ];
 

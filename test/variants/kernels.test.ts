@@ -11,6 +11,7 @@ import {
   mainline,
   newFile,
   PAGE_SIZE,
+  type Pfn,
   PG_anon_exclusive,
   type Pte,
   plus,
@@ -114,6 +115,89 @@ describe.each(kernels)('%s', (id) => {
     bench.protect();
     expect(bench.entryAt()).toBe(e.NONE);
     expect(bench.store()).toBe('ok');
+  });
+});
+
+describe.each(kernels.slice(1))('%s', (id) => {
+  const ofChild = (bench: Bench): Pte => {
+    const pmd = bench.m.mm_find_pmd_slot(bench.m.mms[1]!, BASE)!;
+    return bench.m.pte_offset(pmd, BASE).peek();
+  };
+  const pin = ({ k, mm }: Bench, page: Pfn): Run<void> => {
+    k.mm_set_has_pinned_flag(mm, flags.FOLL_PIN);
+    return k.try_grab_page(page, flags.FOLL_PIN);
+  };
+
+  test('a child gets a copy of a pinned page, and both may write', () => {
+    const bench = new Bench(id);
+    bench.store();
+    run(pin(bench, e.pte_pfn(bench.entryAt())));
+    run(bench.k.copy_process('child'));
+    expect(e.pte_write(bench.entryAt())).toBe(true);
+    expect(e.pte_write(ofChild(bench))).toBe(true);
+    expect(e.pte_dirty(ofChild(bench)) && e.pte_soft_dirty(ofChild(bench))).toBe(true);
+    expect(e.pte_pfn(ofChild(bench))).not.toBe(e.pte_pfn(bench.entryAt()));
+    expect(bench.m.pages.contentOf(e.pte_pfn(ofChild(bench)))).toBe(7);
+  });
+
+  test('and shares it once it is no longer pinned', () => {
+    const bench = new Bench(id);
+    bench.store();
+    const page = e.pte_pfn(bench.entryAt());
+    run(pin(bench, page));
+    expect(run(bench.k.page_maybe_dma_pinned(page))).toBe(true);
+    run(bench.k.unpin_user_page(page));
+    expect(run(bench.k.page_maybe_dma_pinned(page))).toBe(false);
+    run(bench.k.copy_process('child'));
+    expect(e.pte_pfn(ofChild(bench))).toBe(page);
+    expect(e.pte_write(bench.entryAt())).toBe(false);
+  });
+
+  test('the copy of a protected page is protected from 5.14 on', () => {
+    const bench = new Bench(id, { features: mainline.UFFD_FEATURE_EVENT_FORK });
+    bench.store();
+    run(pin(bench, e.pte_pfn(bench.entryAt())));
+    bench.protect();
+    // It ends with the wait for whoever reads of the fork.
+    expect(run(bench.k.copy_process('child'))).toBe(null);
+    expect(e.pte_pfn(ofChild(bench))).not.toBe(e.pte_pfn(bench.entryAt()));
+    expect(e.pte_uffd_wp(ofChild(bench))).toBe(from61.includes(id));
+    expect(e.pte_write(ofChild(bench))).toBe(!from61.includes(id));
+  });
+
+  test('a pinned page is neither swapped out from 5.11 on nor moved', () => {
+    const bench = new Bench(id);
+    bench.store();
+    const page = e.pte_pfn(bench.entryAt());
+    run(pin(bench, page));
+    expect(run(bench.k.migrate_page(page, 0))).toBe(-flags.EAGAIN);
+    expect(e.pte_pfn(bench.entryAt())).toBe(page);
+    expect(run(bench.k.reclaim_page(page))).toBe(false);
+    expect(e.pte_present(bench.entryAt())).toBe(id !== 'linux-5.9');
+    expect(bench.isExclusive).toBe(from61.includes(id));
+  });
+
+  test('nor is an exclusive page unmapped that has been pinned meanwhile', () => {
+    const bench = new Bench(id);
+    bench.store();
+    const page = e.pte_pfn(bench.entryAt());
+    run(pin(bench, page));
+    run(bench.k.lock_page(page));
+    const mode = { migration: true, batchFlush: false, ignoreAccess: true };
+    expect(run(bench.k.try_to_unmap(page, mode))).toBe(!from61.includes(id));
+    expect(e.pte_present(bench.entryAt())).toBe(from61.includes(id));
+  });
+
+  test('clear_refs leaves a pinned page as it is from 5.11 on', () => {
+    const bench = new Bench(id);
+    bench.store();
+    const page = e.pte_pfn(bench.entryAt());
+    run(pin(bench, page));
+    run(bench.k.clear_refs_write(bench.mm, mainline.CLEAR_REFS_SOFT_DIRTY));
+    expect(e.pte_write(bench.entryAt()) && e.pte_soft_dirty(bench.entryAt())).toBe(id !== 'linux-5.9');
+    run(bench.k.unpin_user_page(page));
+    run(bench.k.clear_refs_write(bench.mm, mainline.CLEAR_REFS_SOFT_DIRTY));
+    expect(e.pte_soft_dirty(bench.entryAt())).toBe(false);
   });
 });
 

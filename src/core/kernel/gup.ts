@@ -194,7 +194,7 @@ function* pageOfPte(k: Kernel, vma: Vma, address: Vaddr, pte: Pte, flags: number
   if (flags & FOLL_WRITE && !k.can_follow_write_pte(pte, flags)) return null;
   const page = k.vm_normal_page(vma, address, pte) ?? (k.is_zero_pfn(e.pte_pfn(pte)) ? k.m.zeroPage : null);
   if (page === null) return -EFAULT;
-  yield* k.get_page(page);
+  yield* k.try_grab_page(page, flags);
   if (flags & FOLL_TOUCH && flags & FOLL_WRITE && !e.pte_dirty(pte) && !(yield* k.PageDirty(page))) {
     yield* k.set_page_dirty(page);
   }
@@ -221,6 +221,6 @@ export function* follow_trans_huge_pmd(
     yield* k.ptep_set_access_flags(pmd, write ? e.pmd_mkdirty(young) : young, write);
   }
   const page = pfn(e.pmd_pfn(value) + (address - pmd.va) / 4096);
-  yield* k.get_page(page);
+  yield* k.try_grab_page(page, flags);
   return page;
 }

@@ -33,6 +33,7 @@ export function* __get_user_pages_locked(
   gup_flags: number,
   locked: Locked | null,
 ): KRun<Pfn | number> {
+  k.mm_set_has_pinned_flag(mm, gup_flags);
   let page = yield* k.__get_user_pages(mm, start, gup_flags, locked);
   if (locked === null || locked.held) return page;
   let again: Locked | null;

@@ -8,7 +8,7 @@ import { type Pte, plus, type Vaddr } from '../units';
 import type { MmuGather } from './memory_gather';
 
 /**
- * mm/huge_memory.c:copy_huge_pmd(). Faithful.
+ * mm/huge_memory.c:copy_huge_pmd(). Faithful; asks for pins, as later kernels do.
  * Enters with both mmap_sems held for writing; returns with them held. Takes both pmd locks.
  *
  * @param dst_vma of the child; for later kernels
@@ -41,6 +41,13 @@ export function* copy_huge_pmd(
   } else {
     const page = e.pmd_pfn(pmd);
     k.VM_BUG_ON(!k.PageTransHuge(page), 'mm/huge_memory.c:copy_huge_pmd(): not a huge page');
+    if (yield* k.page_needs_cow_for_dma(vma, page)) {
+      yield* k.spin_unlock(src_ptl);
+      yield* k.spin_unlock(dst_ptl);
+      // Those parts that are pinned are copied by PTEs: all, for a pin is of the whole.
+      yield* k.__split_huge_pmd(vma, src_pmd, addr, false, null);
+      return -EAGAIN;
+    }
     yield* k.get_page(page);
     yield* k.page_dup_rmap(page, true);
     yield* k.pmdp_set_wrprotect(src_pmd);

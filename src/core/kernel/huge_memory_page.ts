@@ -50,9 +50,17 @@ export function* split_huge_page(k: Kernel, page: Pfn): KRun<number> {
     yield* k.__split_huge_page(page, extra_pins > 0);
     return 0;
   }
-  k.VM_BUG_ON(mapcount > 0, 'mm/huge_memory.c:split_huge_page_to_list(): mapped after freeze_page()');
+  k.split_left_mapped(mapcount);
   yield* k.unfreeze_page(head);
   return -EBUSY;
+}
+
+/**
+ * mm/huge_memory.c:split_huge_page(), where freeze_page() has left mappings. Faithful; that cannot be.
+ * Enters with the page locked; returns with it locked. Takes no step.
+ */
+export function split_left_mapped(k: Kernel, mapcount: number): void {
+  k.VM_BUG_ON(mapcount > 0, 'mm/huge_memory.c:split_huge_page_to_list(): mapped after freeze_page()');
 }
 
 /**

@@ -5,6 +5,7 @@ export * from './filemap';
 export * from './folio';
 export * from './fork';
 export * from './gup';
+export * from './gup_pin';
 export * from './gup_remote';
 export * from './huge_memory';
 export * from './huge_memory_move';

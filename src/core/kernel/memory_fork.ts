@@ -8,7 +8,7 @@ import type { Kernel, KRun } from '../kernel';
 import type { Mm, Vma } from '../mm';
 import { PmdWalk } from '../pmd_walk';
 import type { Slot } from '../table';
-import { PAGE_SIZE, type Pte, plus, type Vaddr } from '../units';
+import { PAGE_SIZE, type Pfn, type Pte, plus, type Vaddr } from '../units';
 
 /**
  * mm/memory.c:copy_page_range(), with the levels down to the PMD table. Simplified: no mmu notifiers.
@@ -92,7 +92,7 @@ export function* copy_pte_range(
 }
 
 /**
- * mm/memory.c:copy_one_pte(). Simplified: no device memory, no counters of the mm.
+ * mm/memory.c:copy_one_pte(). Simplified: no device memory, no counters of the mm. Asks for pins, as later kernels do.
  * Enters with both ptls held; returns with them held.
  *
  * @param pte what the caller found in `src_pte`
@@ -110,6 +110,10 @@ export function* copy_one_pte(
     yield* k.set_pte_at(dst_pte, yield* k.copy_nonpresent_pte(vma, src_pte, pte));
     return;
   }
+  const page = k.vm_normal_page(vma, addr, pte);
+  if (page !== null && (yield* k.page_needs_cow_for_dma(vma, page))) {
+    return yield* k.copy_present_page(dst_vma, dst_pte, src_pte, addr, page);
+  }
   const cow = is_cow_mapping(vma.vm_flags);
   let copy = pte;
   if (cow && e.pte_write(pte)) {
@@ -120,12 +124,41 @@ export function* copy_one_pte(
   // Of a shared page only the PTE through which it was written is dirty.
   if (vma.vm_flags & VM_SHARED) copy = e.pte_mkclean(copy);
   copy = e.pte_mkold(copy);
-  const page = k.vm_normal_page(vma, addr, pte);
   if (page !== null) {
     yield* k.get_page(page);
     yield* k.page_dup_rmap(page, false);
   }
   yield* k.set_pte_at(dst_pte, copy);
+}
+
+/**
+ * mm/memory.c:copy_present_page(). Simplified: of a later kernel; a page for the copy is always there, so that no lock is
+ * dropped to allocate one.
+ * Enters with both ptls held; returns with them held. The parent's entry stays as it is, writable if it was.
+ */
+export function* copy_present_page(
+  k: Kernel,
+  dst_vma: Vma,
+  dst_pte: Slot,
+  src_pte: Slot,
+  addr: Vaddr,
+  page: Pfn,
+): KRun<void> {
+  const new_page = k.alloc_page(1, k.numa_node_id());
+  yield* k.copy_pinned_page(page, new_page);
+  k.__SetPageUptodate(new_page);
+  yield* k.page_add_new_anon_rmap(new_page, dst_vma, addr, false);
+  yield* k.lru_cache_add(new_page);
+  const entry = k.maybe_mkwrite(e.pte_mkdirty(e.mk_pte(new_page, dst_vma.vm_page_prot)), dst_vma);
+  yield* k.set_pte_at(dst_pte, yield* k.copied_page_pte(dst_vma, src_pte, entry));
+}
+
+/**
+ * mm/memory.c:copy_present_page(), what the child's entry takes over from the parent's. Faithful; nothing, before 5.14.
+ * Enters with both ptls held; returns with them held.
+ */
+export function* copied_page_pte(_k: Kernel, _dst_vma: Vma, _src_pte: Slot, entry: Pte): KRun<Pte> {
+  return entry;
 }
 
 /**

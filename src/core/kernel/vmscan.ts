@@ -103,6 +103,7 @@ export function* unmapAndClean(k: Kernel, page: Pfn): KRun<'clean' | 'keep' | 'k
   if (references === 'KEEP' || references === 'ACTIVATE') return 'keep_locked';
   // Lazily freed pages are not swap-backed and go without.
   if (k.PageAnon(page) && (yield* k.PageSwapBacked(page)) && !(yield* k.PageSwapCache(page))) {
+    if (yield* k.reclaim_leaves_pinned(page)) return 'keep_locked';
     if (!(yield* k.giveSwap(page))) return 'keep_locked';
   }
   const splitHugePmd = k.PageTransHuge(page);
@@ -115,6 +116,15 @@ export function* unmapAndClean(k: Kernel, page: Pfn): KRun<'clean' | 'keep' | 'k
   if (!goesToSwap || references === 'RECLAIM_CLEAN') return 'keep_locked';
   yield* k.try_to_unmap_flush_dirty();
   return yield* k.pageout(page);
+}
+
+/**
+ * mm/vmscan.c:shrink_page_list(), whether a page is kept out of the swap cache because it may be pinned. Faithful; never,
+ * before 5.11.
+ * Enters with the page locked; returns with it locked.
+ */
+export function* reclaim_leaves_pinned(_k: Kernel, _page: Pfn): KRun<boolean> {
+  return false;
 }
 
 /**

@@ -53,6 +53,8 @@ function wrongRefcount(m: Machine): string | null {
     const counted = c.refs[page]!;
     const says = m.pages.refcount[page]!;
     if (says !== counted) return `page ${page} has ${says} references where ${counted} hold it`;
+    const pins = m.pages.pincount.get(page) ?? 0;
+    if (pins !== 0) return `huge page ${page} has ${pins} pins where nobody holds it`;
   }
   return null;
 }

@@ -5,13 +5,14 @@ import {
   type Kernel,
   type KRun,
   type Pfn,
+  PG_anon_exclusive,
   type Pte,
   pfn,
   type VariantKernel,
   type Vma,
 } from '../../core';
 
-const { EBUSY, EFAULT, ENOMEM, FOLL_FORCE, FOLL_NUMA, FOLL_TOUCH, FOLL_WRITE } = flags;
+const { EBUSY, EFAULT, ENOMEM, FOLL_FORCE, FOLL_NUMA, FOLL_PIN, FOLL_TOUCH, FOLL_WRITE } = flags;
 const { VM_FAULT_ERROR, VM_FAULT_OOM, VM_FAULT_RETRY } = flags;
 const { VM_MAYSHARE, VM_MAYWRITE, VM_SHARED, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } = flags;
 
@@ -34,6 +35,9 @@ function* canFollowWrite(
   return !(vma.vm_flags & VM_UFFD_WP && e.pte_uffd_wp(entry));
 }
 
+/** Without a step: it cannot change under the ptl. */
+const isExclusiveNow = (k: Kernel, page: Pfn): boolean => (k.m.pages.flags[page]! & PG_anon_exclusive) !== 0;
+
 function* pageOfPte(
   k: Kernel,
   vma: Vma,
@@ -47,7 +51,11 @@ function* pageOfPte(
   if (foll_flags & FOLL_WRITE && !(yield* canFollowWrite(k, vma, pte, normal, foll_flags))) return null;
   const page = normal ?? (k.is_zero_pfn(e.pte_pfn(pte)) ? k.m.zeroPage : null);
   if (page === null) return -EFAULT;
-  yield* k.get_page(page);
+  k.VM_BUG_ON(
+    (foll_flags & FOLL_PIN) !== 0 && k.PageAnon(page) && !isExclusiveNow(k, page),
+    'mm/gup.c:follow_page_pte(): a page that may be shared is pinned',
+  );
+  yield* k.try_grab_page(page, foll_flags);
   const touches = FOLL_TOUCH | FOLL_WRITE;
   if ((foll_flags & touches) === touches && !e.pte_dirty(pte) && !(yield* k.PageDirty(page))) {
     yield* k.set_page_dirty(page);
@@ -82,7 +90,7 @@ export const gup: VariantKernel = {
       yield* k.ptep_set_access_flags(pmd, write ? e.pmd_mkdirty(young) : young, write);
     }
     const page = pfn(head + (address - pmd.va) / 4096);
-    yield* k.get_page(page);
+    yield* k.try_grab_page(page, foll_flags);
     return page;
   },
 

@@ -79,14 +79,16 @@ export const huge_memory: VariantKernel = {
     const isMigration = e.is_pmd_migration_entry(old_pmd);
     const page = e.pmd_pfn(old_pmd);
     const nr = k.m.HPAGE_PMD_NR;
+    let isFrozen = freeze;
     let isExclusive = isMigration && e.swp_type(old_pmd) === migrationReadExclusive;
     if (!isMigration) {
       if (e.pmd_dirty(old_pmd)) yield* k.SetPageDirty(page);
       k.VM_BUG_ON((yield* k.page_count(page)) === 0, 'mm/huge_memory.c:__split_huge_pmd_locked(): free page');
       yield* k.get_page(page, nr - 1);
       isExclusive = yield* k.PageAnonExclusive(page);
-      if (freeze && isExclusive) yield* k.ClearPageAnonExclusive(page);
-      if (!freeze && isExclusive) {
+      // Where the page may be pinned its parts stay mapped, and whoever wanted to unmap them finds that out.
+      if (freeze && isExclusive) isFrozen = yield* k.page_try_share_anon_rmap(page);
+      if (!isFrozen && isExclusive) {
         yield* k.step('exclusive parts', pageFlagsObject(page), true, () => {
           for (const part of k.m.subpages(page)) k.m.pages.flags[part]! |= PG_anon_exclusive;
         });
@@ -94,18 +96,21 @@ export const huge_memory: VariantKernel = {
     }
     const table = k.m.newTable(vma.vm_mm.id, Level.pte, haddr, k.task.id);
     for (let i = 0; i < nr; i++) {
-      const unmapped = freeze || isMigration;
+      const unmapped = isFrozen || isMigration;
       const entry = unmapped ? migrationPte(old_pmd, isExclusive, i) : k.split_huge_pmd_pte(vma, old_pmd, i);
       yield* k.set_pte_at(k.slot(table, i), entry);
     }
     if (!isMigration) yield* k.split_huge_pmd_mapcount(page);
     yield* k.pmd_populate(pmd, table);
-    if (!freeze) return;
+    if (!isFrozen) return;
     for (let i = 0; i < nr; i++) {
       yield* k.page_remove_rmap(pfn(page + i), false);
       yield* k.put_page(pfn(page + i));
     }
   },
+
+  /** What was pinned after can_split_huge_page(). */
+  split_left_mapped: () => {},
 
   /** Keeps the mark. */
   *__split_huge_zero_page_pmd(k, vma, haddr, pmd) {

@@ -35,6 +35,7 @@ export default defineVariant({
       'mm/huge_memory.c:do_huge_pmd_wp_page',
       'mm/huge_memory.c:__split_huge_pmd',
       'mm/huge_memory.c:__split_huge_pmd_locked',
+      'mm/huge_memory.c:split_huge_page',
       'mm/huge_memory.c:__split_huge_zero_page_pmd',
       'mm/huge_memory.c:do_huge_pmd_numa_page',
       'mm/mprotect.c:change_pte_range',
@@ -44,6 +45,7 @@ export default defineVariant({
       'mm/huge_memory.c:change_huge_pmd',
       'mm/memory.c:copy_page_range',
       'mm/memory.c:copy_one_pte',
+      'mm/memory.c:copy_present_page',
       'mm/huge_memory.c:copy_huge_pmd',
       'mm/rmap.c:page_add_new_anon_rmap',
       'mm/rmap.c:page_add_anon_rmap',
@@ -117,7 +119,7 @@ export default defineVariant({
     builds: true,
     notes: [
       'with what 6.1.y took over later: Debian carries that kernel',
-      'nothing is ever pinned; A and D are not kept in migration entries; a page is never exclusive to two at once',
+      'a page is never exclusive to two at once',
     ],
   },
   kernel: {

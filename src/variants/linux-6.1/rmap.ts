@@ -1,6 +1,6 @@
 /**
- * PG_anon_exclusive: where a page gets it, loses it, and carries it through swap and migration. Pages are never
- * pinned here, so it can always be taken away. A and D come through migration, too.
+ * PG_anon_exclusive: where a page gets it, loses it, and carries it through swap and migration. A and D come through
+ * migration, too.
  */
 import {
   entry as e,
@@ -64,7 +64,10 @@ export const rmap: VariantKernel = {
     if (e.pte_dirty(pteval)) yield* k.set_page_dirty(page);
     if (mode.migration) {
       const isExclusive = isAnon && (yield* k.PageAnonExclusive(page));
-      if (isExclusive) yield* k.ClearPageAnonExclusive(page);
+      if (isExclusive && !(yield* k.page_try_share_anon_rmap(page))) {
+        yield* k.set_pte_at(pte, pteval);
+        return false;
+      }
       const entry = e.swp_entry(migrationType(pteval, isExclusive), page);
       yield* k.set_pte_at(pte, k.swpMarks(withAccess(entry, pteval), pteval));
     } else if (isAnon) {
@@ -88,7 +91,11 @@ export const rmap: VariantKernel = {
       return false;
     }
     const isExclusive = yield* k.PageAnonExclusive(page);
-    if (isExclusive) yield* k.ClearPageAnonExclusive(page);
+    if (isExclusive && !(yield* k.page_try_share_anon_rmap(page))) {
+      yield* k.swap_free(entry);
+      yield* k.set_pte_at(pte, pteval);
+      return false;
+    }
     const swp_pte = k.swpMarks(entry, pteval);
     yield* k.set_pte_at(pte, isExclusive ? e.pte_swp_mkexclusive(swp_pte) : swp_pte);
     return true;
@@ -103,7 +110,10 @@ export const rmap: VariantKernel = {
   *set_pmd_migration_entry(k, page, vma, pmd) {
     const pmdval = yield* k.pmdp_invalidate(vma.vm_mm, pmd);
     const isExclusive = k.PageAnon(page) && (yield* k.PageAnonExclusive(page));
-    if (isExclusive) yield* k.ClearPageAnonExclusive(page);
+    if (isExclusive && !(yield* k.page_try_share_anon_rmap(page))) {
+      yield* k.set_pmd_at(pmd, pmdval);
+      return false;
+    }
     if (e.pmd_dirty(pmdval)) yield* k.set_page_dirty(page);
     const entry = e.swp_entry(migrationType(pmdval, isExclusive), page);
     yield* k.set_pmd_at(pmd, k.swpMarks(withAccess(entry, pmdval), pmdval));
@@ -165,7 +175,11 @@ export const rmap: VariantKernel = {
         yield* k.spin_unlock(at.lock);
         return null;
       }
-      if (isExclusive) yield* k.ClearPageAnonExclusive(page);
+      if (isExclusive && !(yield* k.page_try_share_anon_rmap(page))) {
+        yield* k.set_pte_at(at.slot, entry);
+        yield* k.spin_unlock(at.lock);
+        return null;
+      }
       if (e.pte_dirty(entry)) yield* k.set_page_dirty(page);
       entry = e.pte_mkclean(e.pte_wrprotect(entry));
       yield* k.set_pte_at(at.slot, entry);

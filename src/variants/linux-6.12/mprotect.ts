@@ -122,7 +122,8 @@ export const mprotect: VariantKernel = {
     if (e.pte_protnone(oldpte)) return true;
     const page = k.vm_normal_page(vma, addr, oldpte);
     if (page === null || k.PageKsm(page)) return true;
-    if (is_cow_mapping(vma.vm_flags) && (yield* k.page_mapcount(page)) > 1) return true;
+    const isCow = is_cow_mapping(vma.vm_flags);
+    if (isCow && ((yield* k.page_maybe_dma_pinned(page)) || (yield* k.page_mapcount(page)) > 1)) return true;
     if ((yield* k.page_is_file_cache(page)) && (yield* k.PageDirty(page))) return true;
     return target_node === k.m.pages.nid[page];
   },
