@@ -16,6 +16,7 @@ import {
   type Pte,
   type Vaddr,
   type VariantKernel,
+  type Vma,
   vaddr,
 } from '../core/index';
 import { bytesOf, type Workload } from '../workload/index';
@@ -40,16 +41,21 @@ export interface Faults {
   readSwap: boolean;
   /** It has found a page that says where to read ahead. */
   readAhead: boolean;
+  /** It has made a page of a shared mapping dirty. */
+  hasDirtied: boolean;
+  /** The page at which the last fault of a system call has let go of mmap_lock, because whoever dirties is throttled. */
+  letGoAt: number | null;
 }
 
 /** As a fault begins. */
-const untried = { isTried: false, readSwap: false, readAhead: false };
+const untried = { isTried: false, readSwap: false, readAhead: false, hasDirtied: false };
 
 export const noFaults = (): Faults => ({
   minor: 0,
   major: 0,
   ofSwap: 0,
   waited: 0,
+  letGoAt: null,
   ...untried,
 });
 
@@ -63,7 +69,7 @@ export function faultLayer(
   hasVmaLocks: boolean,
 ): Record<string, AnyFunction> {
   const faultsOf = (k: Kernel): Faults | undefined => slots.find(({ task }) => task === k.task)?.faults;
-  const note = (k: Kernel, what: 'readSwap' | 'readAhead'): void => {
+  const note = (k: Kernel, what: 'readSwap' | 'readAhead' | 'hasDirtied'): void => {
     const faults = faultsOf(k);
     if (faults) faults[what] = true;
   };
@@ -75,8 +81,15 @@ export function faultLayer(
       const faults = must(faultsOf(k), `handle_mm_fault(): no actor for ${k.task.name}`);
       if (!(fault_flags & FAULT_FLAG_TRIED)) Object.assign(faults, untried);
       const ret = yield* functions.handle_mm_fault(k, vma, address, fault_flags);
-      account(faults, fault_flags, ret, hasVmaLocks);
+      account(faults, fault_flags, ret, hasVmaLocks, faults.letGoAt === pageOf(address));
+      const mayLetGo = (fault_flags & (FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_USER)) === FAULT_FLAG_ALLOW_RETRY;
+      const isOver = !(ret & (VM_FAULT_RETRY | VM_FAULT_ERROR));
+      faults.letGoAt = mayLetGo && isOver && faults.hasDirtied ? pageOf(address) : null;
       return ret;
+    },
+    *fault_dirty_shared_page(k: Kernel, vma: Vma, page: Pfn): KRun<void> {
+      if (!(yield* k.PageDirty(page))) note(k, 'hasDirtied');
+      yield* functions.fault_dirty_shared_page(k, vma, page);
     },
     *swapin_readahead(k: Kernel, entry: Pte): KRun<Pfn> {
       note(k, 'readSwap');
@@ -91,7 +104,16 @@ export function faultLayer(
 
 type FaultArguments = Parameters<typeof mainline.handle_mm_fault> extends [Kernel, ...infer R] ? R : never;
 
-function account(faults: Faults, fault_flags: number, ret: number, hasVmaLocks: boolean): void {
+const pageOf = (address: number): number => Math.floor(address / PAGE_SIZE);
+
+/** @param isAgain a system call tries once more after it has let go of mmap_lock */
+function account(
+  faults: Faults,
+  fault_flags: number,
+  ret: number,
+  hasVmaLocks: boolean,
+  isAgain: boolean,
+): void {
   const wasTried = (fault_flags & FAULT_FLAG_TRIED) !== 0;
   // Where the lock of the VMA had to be let go, the next try is the first one with mmap_lock, unless it waited for a disk:
   // for a page in swap that cannot be told.
@@ -106,7 +128,7 @@ function account(faults: Faults, fault_flags: number, ret: number, hasVmaLocks: 
   // Reading ahead is not under the lock if that can be helped, and then the fault is tried again.
   const reads = faults.readAhead && !isFirst && (fault_flags & FAULT_FLAG_ALLOW_RETRY) !== 0;
   const isRetried = reads || (wasTried && faults.isTried);
-  if (isRetried || hasRead) {
+  if (isRetried || hasRead || isAgain) {
     faults.major++;
     return;
   }

@@ -66,6 +66,7 @@ export default defineVariant({
       'include/linux/mm.h:folio_maybe_mapped_shared',
       'mm/khugepaged.c:khugepaged_scan_pmd',
       'mm/memory.c:zap_page_range',
+      'mm/madvise.c:madvise_dontneed_free',
       'mm/mremap.c:mremap_to',
       'mm/mremap.c:do_mremap',
       'fs/userfaultfd.c:userfaultfd_unregister',
@@ -190,6 +191,8 @@ export default defineVariant({
     },
 
     /** What is to move is looked at before what lies at its new place is unmapped. */
+    /** From 6.17 on the end of the range is that of the mapping that was found again, and the rest comes next. */
+    madvise_rest: (_k, to) => to,
     *mremap_to(k, mm, addr, old_len, new_addr, new_len, events) {
       const overlaps = addr + old_len > new_addr && new_addr + new_len > addr;
       if (new_addr % PAGE_SIZE !== 0 || overlaps) return -EINVAL;

@@ -81,8 +81,8 @@ export function* madvise_vmas(k: Kernel, mm: Mm, start: Vaddr, end: Vaddr, advic
     }
     const tmp = vaddr(Math.min(vma.vm_end, end));
     const error = yield* k.madvise_vma(vma, at, tmp, advice);
-    if (error !== 0) return error;
-    at = tmp;
+    if (error < 0) return error;
+    at = error > 0 ? vaddr(error) : tmp;
   }
   return unmapped_error;
 }
@@ -98,6 +98,8 @@ export function passes_holes(k: Kernel, advice: string): boolean {
 /**
  * mm/madvise.c:madvise_vma(). Faithful.
  * Enters with mmap_sem held as the advice wants it; returns with it held.
+ *
+ * @returns 0, -errno, or an address at which the call goes on before the end of the range
  */
 export function* madvise_vma(k: Kernel, vma: Vma, start: Vaddr, end: Vaddr, advice: string): KRun<number> {
   switch (advice) {

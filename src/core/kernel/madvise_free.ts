@@ -20,6 +20,8 @@ export function can_madv_dontneed_vma(k: Kernel, vma: Vma): boolean {
 /**
  * mm/madvise.c:madvise_dontneed_free(). Faithful; the event is read before anything is zapped.
  * Enters with mmap_sem held for reading; returns with it held, though it may have been released between.
+ *
+ * @returns 0, -errno, or what madvise_rest() says
  */
 export function* madvise_dontneed_free(
   k: Kernel,
@@ -39,8 +41,22 @@ export function* madvise_dontneed_free(
     found = again;
   }
   const to = vaddr(Math.min(end, found.vm_end));
-  if (advice === 'free') return yield* k.madvise_free_single_vma(found, start, to);
-  yield* k.zap_page_range(found, start, to);
+  if (advice === 'free') {
+    const error = yield* k.madvise_free_single_vma(found, start, to);
+    if (error !== 0) return error;
+  } else yield* k.zap_page_range(found, start, to);
+  return to < end ? k.madvise_rest(to) : 0;
+}
+
+/**
+ * mm/madvise.c:madvise_dontneed_free(), of a mapping that has become shorter while mmap_sem was released. Faithful; what
+ * is behind it is passed over.
+ * Enters with mmap_sem held; returns with it held. Takes no step.
+ *
+ * @param to where the mapping ends now
+ * @returns where the call goes on; 0: behind what was the end of the mapping
+ */
+export function madvise_rest(_k: Kernel, _to: Vaddr): number {
   return 0;
 }
 
