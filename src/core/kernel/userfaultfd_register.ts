@@ -186,6 +186,12 @@ export function* userfaultfd_unregister(
 }
 
 /**
+ * fs/userfaultfd.c:userfaultfd_unregister(), the marks in the entries of one mapping. Stubbed: 4.19 has no marks.
+ * Enters with mmap_sem held for writing; returns with it held.
+ */
+export function* uffd_reset_marks(_k: Kernel, _vma: Vma, _start: Vaddr, _end: Vaddr): KRun<void> {}
+
+/**
  * fs/userfaultfd.c:userfaultfd_unregister(), the part under mmap_sem. Simplified: no hugetlb.
  * Enters with mmap_sem held for writing; returns with it held.
  */
@@ -194,11 +200,13 @@ export function* unregister_vmas(k: Kernel, ctx: UserfaultfdCtx, start: Vaddr, e
   const vmas = armable(mm, start, end);
   if (typeof vmas === 'number') return vmas;
   if (!vmas.every((vma) => k.vma_can_userfault(vma, vma.vm_flags, ctx))) return -EINVAL;
-  for (const { vm_userfaultfd_ctx, vm_flags, vm_start, vm_end } of vmas) {
-    if (vm_userfaultfd_ctx === null || !(vm_flags & VM_UFFD_MISSING)) continue;
+  for (const vma of vmas) {
+    const { vm_userfaultfd_ctx: armedBy, vm_flags } = vma;
+    if (armedBy === null) continue;
+    const [from, to] = [vaddr(Math.max(start, vma.vm_start)), vaddr(Math.min(end, vma.vm_end))];
     // Woken before the flags go; they need mmap_sem to look, so they find them gone.
-    const from = vaddr(Math.max(start, vm_start));
-    yield* k.wake_userfault(vm_userfaultfd_ctx, from, Math.min(end, vm_end) - from);
+    if (vm_flags & VM_UFFD_MISSING) yield* k.wake_userfault(armedBy, from, to - from);
+    yield* k.uffd_reset_marks(vma, from, to);
   }
   return yield* k.rearmVmas(mm, start, end, (vma) =>
     vma.vm_userfaultfd_ctx === null ? null : disarmedVma(vma),

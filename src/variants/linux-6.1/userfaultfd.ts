@@ -54,14 +54,8 @@ export const userfaultfd: VariantKernel = {
     return vm_file?.accountsDirty ?? false;
   },
 
-  *unregister_vmas(k, ctx, start, end) {
-    const { mm } = ctx;
-    const vmas = mm.mmap.filter((vma) => vma.vm_start < end && vma.vm_end > start);
-    for (const vma of vmas.filter(userfaultfd_wp)) {
-      const from = vaddr(Math.max(start, vma.vm_start));
-      yield* k.uffd_wp_range(vma, from, vaddr(Math.min(end, vma.vm_end)), false);
-    }
-    return yield* mainline.unregister_vmas(k, ctx, start, end);
+  *uffd_reset_marks(k, vma, start, end) {
+    if (userfaultfd_wp(vma)) yield* k.uffd_wp_range(vma, start, end, false);
   },
 
   *userfaultfd_release(k, ctx) {
