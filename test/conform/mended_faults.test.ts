@@ -57,6 +57,15 @@ const rows: readonly Row[] = [
     faults: '0 0',
   },
   {
+    what: 'a system call that makes a shared page dirty lets go of mmap_lock, and what it faults then was tried before',
+    guest: `{ size: 16KiB, ${shared} }`,
+    steps: [
+      ...['write guest', 'uffd_open features=wp_unpopulated,wp_async', 'uffd_register guest'],
+      ...['uffd_protect guest', 'madvise other remove', 'gup_write guest[1]'],
+    ],
+    faults: '1 1',
+  },
+  {
     what: 'a read maps the 64 KiB around it',
     guest: `{ size: 160KiB, ${shared} }`,
     pages: 40,

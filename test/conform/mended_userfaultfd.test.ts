@@ -91,3 +91,32 @@ test('a fork that waits for whoever reads its message keeps copies of all descri
   const closing = runModel(workload, variant, { features }).observations[4]!;
   expect(closing.ends.map(({ actor }) => actor)).toEqual(['c']);
 });
+
+test('unregistering a range that it refuses changes nothing of it', () => {
+  const mapped =
+    'files:\n  file: { kind: fs, pages: 4 }\nmemory:\n  guest: { size: 4KiB, file: file, share: true }\n  heap: { size: 16KiB }';
+  const steps = [
+    ...['a: write heap', 'a: uffd_register heap', 'a: mremap guest to heap'],
+    ...['a: uffd_unregister heap', 'a: write heap[1..3]'],
+  ];
+  const workload = compile(parseFixture(text(mapped, steps), 'mended.yaml'), { entries: 512 });
+  const { observations } = runModel(workload, loadVariants(['linux-6.1'])[0]!.variant, { features });
+  expect(observations[3]!.ends).toMatchObject([{ outcome: { kind: 'done', result: -22 } }]);
+  expect(observations[4]!.ends).toMatchObject([{ minorFaults: 0, majorFaults: 0 }]);
+});
+
+test('MADV_DONTNEED that waits for its message goes on behind a mapping that was split meanwhile (6.17 and later)', () => {
+  const own = 'memory:\n  guest: { size: 8KiB }';
+  const steps = [
+    ...['a: write guest', 'a: uffd_open features=remove', 'a: uffd_register guest'],
+    ...['c: madvise guest dontneed', 'a: uffd_unregister guest[0]'],
+  ];
+  const served = text(own, steps).replace('a: [read guest]', 'a: [uffd_serve]');
+  const workload = compile(parseFixture(served, 'mended.yaml'), { entries: 512 });
+  const messages = (id: string): number =>
+    runModel(workload, loadVariants([id])[0]!.variant, { features }).observations.reduce(
+      (sum, observation) => sum + observation.messages.length,
+      0,
+    );
+  expect([messages('linux-6.12'), messages('linux-6.18')]).toEqual([1, 2]);
+});
