@@ -105,7 +105,9 @@ export class Execution<Notes extends object> {
 
   /** The actor that stepped last, whatever hardware has done since; -1 at the beginning. */
   get lastActor(): number {
-    return this.schedule.findLast((position) => !this.hardware.has(position)) ?? -1;
+    let at = this.schedule.length - 1;
+    while (at >= 0 && this.hardware.has(this.schedule[at]!)) at--;
+    return this.schedule[at] ?? -1;
   }
 
   /** Positions that can take a step now, in order. Hardware alone does not go on: nobody would notice. */
