@@ -92,8 +92,8 @@ function hasTable({ mm, va }: Leaf): boolean {
 
 const keyOf = ({ mm, va, huge }: Leaf): string => `${mm.id} ${huge} ${va}`;
 
-/** What an entry says beside its frame. */
-const flagsOf = (text: string): string => text.slice(text.indexOf(' '));
+/** What an entry says beside its frame; all of one that has none. */
+const flagsOf = (text: string): string => text.slice(Math.max(0, text.indexOf(' ')));
 
 /** Neighbours that are alike, together. */
 function inRows<L extends Leaf>(leaves: readonly L[], alike: (a: L, b: L) => boolean): L[][] {
