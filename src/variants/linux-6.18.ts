@@ -190,9 +190,10 @@ export default defineVariant({
       }
     },
 
-    /** What is to move is looked at before what lies at its new place is unmapped. */
     /** From 6.17 on the end of the range is that of the mapping that was found again, and the rest comes next. */
     madvise_rest: (_k, to) => to,
+
+    /** What is to move is looked at before what lies at its new place is unmapped. */
     *mremap_to(k, mm, addr, old_len, new_addr, new_len, events) {
       const overlaps = addr + old_len > new_addr && new_addr + new_len > addr;
       if (new_addr % PAGE_SIZE !== 0 || overlaps) return -EINVAL;

@@ -32,11 +32,10 @@ export interface SwapIn {
  * Enters with mmap_sem held for reading; returns with it held, unless the result has VM_FAULT_RETRY.
  */
 export function* do_swap_page(k: Kernel, vmf: VmFault): KRun<number> {
-  const { vma } = vmf;
   const swapin = yield* k.swapInLocked(vmf);
-  const { page } = swapin;
   let { ret } = swapin;
-  if (page === NO_PAGE) return ret;
+  if (swapin.page === NO_PAGE) return ret;
+  yield* k.drainBeforeReuse(vmf, swapin);
 
   vmf.pte = yield* k.pte_offset_map_lock(vmf.pmd, vmf.address);
   if (!e.pte_same(yield* k.pte_get(vmf.pte), vmf.orig_pte)) {
@@ -44,26 +43,43 @@ export function* do_swap_page(k: Kernel, vmf: VmFault): KRun<number> {
     yield* k.dropSwapIn(swapin);
     return ret;
   }
-  let pte = e.mk_pte(page, vma.vm_page_prot);
-  let exclusive = false;
-  if (vmf.flags & FAULT_FLAG_WRITE && (yield* k.reuse_swap_page(page)).reuse) {
-    pte = k.maybe_mkwrite(e.pte_mkdirty(pte), vma);
-    vmf.flags &= ~FAULT_FLAG_WRITE;
-    ret |= VM_FAULT_WRITE;
-    exclusive = true;
-  }
-  const entry = vmf.orig_pte;
-  pte = k.swapped_in_pte(pte, entry);
-  yield* k.set_pte_at(vmf.pte, pte);
-  vmf.orig_pte = pte;
-  yield* k.finishSwapIn(vmf, swapin, entry, exclusive);
-
+  ret |= yield* k.mapSwappedIn(vmf, swapin);
   if (vmf.flags & FAULT_FLAG_WRITE) {
     ret |= yield* k.do_wp_page(vmf);
     return ret & VM_FAULT_ERROR ? ret & VM_FAULT_ERROR : ret;
   }
   yield* k.pte_unmap_unlock(vmf.pte);
   return ret;
+}
+
+/**
+ * mm/memory.c:do_swap_page(), before it takes the ptl. Stubbed: only later kernels ask for the count of references, among
+ * which that of a pagevec would be one.
+ * Enters with the page locked; returns with it locked.
+ */
+export function* drainBeforeReuse(_k: Kernel, _vmf: VmFault, _swapin: SwapIn): KRun<void> {}
+
+/**
+ * mm/memory.c:do_swap_page(), from the swap entry to the entry that takes its place. Faithful.
+ * Enters with ptl and page lock held; returns with the ptl held and the page unlocked. Whatever is still to be done for
+ * a write stays in the flags of the fault.
+ *
+ * @returns VM_FAULT_WRITE or 0
+ */
+export function* mapSwappedIn(k: Kernel, vmf: VmFault, swapin: SwapIn): KRun<number> {
+  const { vma, orig_pte: entry } = vmf;
+  const { page } = swapin;
+  let pte = e.mk_pte(page, vma.vm_page_prot);
+  const exclusive = (vmf.flags & FAULT_FLAG_WRITE) !== 0 && (yield* k.reuse_swap_page(page)).reuse;
+  if (exclusive) {
+    pte = k.maybe_mkwrite(e.pte_mkdirty(pte), vma);
+    vmf.flags &= ~FAULT_FLAG_WRITE;
+  }
+  pte = k.swapped_in_pte(pte, entry);
+  yield* k.set_pte_at(vmf.pte!, pte);
+  vmf.orig_pte = pte;
+  yield* k.finishSwapIn(vmf, swapin, entry, exclusive);
+  return exclusive ? VM_FAULT_WRITE : 0;
 }
 
 /**
@@ -153,6 +169,11 @@ export function* finishSwapIn(
   }
   yield* k.swap_free(entry);
   if (vma.vm_flags & VM_LOCKED) yield* k.try_to_free_swap(page);
+  yield* k.unlockSwapIn(swapin);
+}
+
+/** The last of what do_swap_page() does with the page, and with the one of which it is a copy. */
+export function* unlockSwapIn(k: Kernel, { page, swapcache }: SwapIn): KRun<void> {
   yield* k.unlock_page(page);
   if (page === swapcache) return;
   yield* k.unlock_page(swapcache);

@@ -121,6 +121,8 @@ export function* userfaultfd_release(k: Kernel, ctx: UserfaultfdCtx): KRun<void>
   const { mm } = ctx;
   if (!mm.exited) {
     yield* k.down_write(mm.mmap_sem);
+    for (const vma of mm.mmap.filter((one) => one.vm_userfaultfd_ctx === ctx))
+      yield* k.uffd_reset_marks(vma, vma.vm_start, vma.vm_end);
     yield* k.rearmVmas(mm, vaddr(0), vaddr(taskSize(k)), (vma) =>
       vma.vm_userfaultfd_ctx === ctx ? disarmedVma(vma) : null,
     );

@@ -186,7 +186,8 @@ export function* userfaultfd_unregister(
 }
 
 /**
- * fs/userfaultfd.c:userfaultfd_unregister(), the marks in the entries of one mapping. Stubbed: 4.19 has no marks.
+ * fs/userfaultfd.c:userfaultfd_unregister(), and userfaultfd_release(), the marks in the entries of one mapping. Stubbed:
+ * 4.19 has no marks.
  * Enters with mmap_sem held for writing; returns with it held.
  */
 export function* uffd_reset_marks(_k: Kernel, _vma: Vma, _start: Vaddr, _end: Vaddr): KRun<void> {}

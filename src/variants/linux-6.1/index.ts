@@ -75,7 +75,6 @@ export default defineVariant({
       'fs/userfaultfd.c:userfaultfd_register',
       'mm/mmap.c:vma_wants_writenotify',
       'fs/userfaultfd.c:userfaultfd_unregister',
-      'fs/userfaultfd.c:userfaultfd_release',
       'mm/userfaultfd.c:uffd_wp_range',
       'mm/userfaultfd.c:mwriteprotect_range',
       'mm/userfaultfd.c:mcopy_atomic_pte',

@@ -11,7 +11,7 @@ import {
   type Vma,
 } from '../../core';
 
-const { FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, VM_FAULT_ERROR, VM_FAULT_NOPAGE, VM_FAULT_WRITE } = flags;
+const { FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, VM_FAULT_NOPAGE, VM_FAULT_WRITE } = flags;
 const { VM_FAULT_HWPOISON, VM_FAULT_SIGBUS, VM_LOCKED, VM_SHARED, VM_UFFD_WP, VM_WRITE } = flags;
 
 const userfaultfd_pte_wp = (vma: Vma, pte: Pte): boolean =>
@@ -139,23 +139,16 @@ export const memory: VariantKernel = {
     return isSame && !unshare ? VM_FAULT_WRITE : 0;
   },
 
-  *do_swap_page(k, vmf) {
-    const { vma } = vmf;
-    const swapin = yield* k.swapInLocked(vmf);
-    const { page, swapcache } = swapin;
-    let { ret } = swapin;
-    if (page === NO_PAGE) return ret;
+  *drainBeforeReuse(k, vmf, { page, swapcache }) {
     const write = (vmf.flags & FAULT_FLAG_WRITE) !== 0;
     if (write && page === swapcache && !k.PageKsm(page) && !(yield* k.PageLRU(page)))
       yield* k.lru_add_drain();
+  },
 
-    vmf.pte = yield* k.pte_offset_map_lock(vmf.pmd, vmf.address);
-    if (!e.pte_same(yield* k.pte_get(vmf.pte), vmf.orig_pte)) {
-      yield* k.pte_unmap_unlock(vmf.pte);
-      yield* k.dropSwapIn(swapin);
-      return ret;
-    }
-    const entry = vmf.orig_pte;
+  *mapSwappedIn(k, vmf, swapin) {
+    const { vma, orig_pte: entry } = vmf;
+    const { page, swapcache } = swapin;
+    const write = (vmf.flags & FAULT_FLAG_WRITE) !== 0;
     const isKsm = k.PageKsm(page);
     yield* k.swap_free(entry);
     if (yield* k.PageSwapCache(page)) {
@@ -165,10 +158,10 @@ export const memory: VariantKernel = {
     let pte = e.mk_pte(page, vma.vm_page_prot);
     const isMarkedOurs = page !== swapcache || e.pte_swp_exclusive(entry);
     const exclusive = !isKsm && (isMarkedOurs || (yield* k.page_count(page)) === 1);
-    if (exclusive && write) {
+    const isWritten = exclusive && write;
+    if (isWritten) {
       pte = k.maybe_mkwrite(e.pte_mkdirty(pte), vma);
       vmf.flags &= ~FAULT_FLAG_WRITE;
-      ret |= VM_FAULT_WRITE;
     }
     pte = k.swapped_in_pte(pte, entry);
     vmf.orig_pte = pte;
@@ -178,18 +171,9 @@ export const memory: VariantKernel = {
       yield* k.page_add_new_anon_rmap(page, vma, vmf.address, false);
       yield* k.lru_cache_add(page);
     }
-    yield* k.set_pte_at(vmf.pte, pte);
-    yield* k.unlock_page(page);
-    if (page !== swapcache) {
-      yield* k.unlock_page(swapcache);
-      yield* k.put_page(swapcache);
-    }
-    if (vmf.flags & FAULT_FLAG_WRITE) {
-      ret |= yield* k.do_wp_page(vmf);
-      return ret & VM_FAULT_ERROR ? ret & VM_FAULT_ERROR : ret;
-    }
-    yield* k.pte_unmap_unlock(vmf.pte);
-    return ret;
+    yield* k.set_pte_at(vmf.pte!, pte);
+    yield* k.unlockSwapIn(swapin);
+    return isWritten ? VM_FAULT_WRITE : 0;
   },
 
   /** A marker is like nothing where the mapping is armed, and goes where it is not. */

@@ -1,16 +1,5 @@
 /** userfaultfd: shared memory may be write-protected too, with markers and write-notify; unregistering clears marks. */
-import {
-  entry as e,
-  flags,
-  mainline,
-  PAGE_SIZE,
-  plus,
-  uffdStateObject,
-  userfaultfdObject,
-  type VariantKernel,
-  type Vma,
-  vaddr,
-} from '../../core';
+import { entry as e, flags, mainline, PAGE_SIZE, plus, type VariantKernel, type Vma } from '../../core';
 
 const { MM_CP_UFFD_WP, MM_CP_UFFD_WP_RESOLVE } = mainline;
 const { EAGAIN, ENOENT, VM_FAULT_MAJOR, VM_SHARED, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } = flags;
@@ -56,25 +45,6 @@ export const userfaultfd: VariantKernel = {
 
   *uffd_reset_marks(k, vma, start, end) {
     if (userfaultfd_wp(vma)) yield* k.uffd_wp_range(vma, start, end, false);
-  },
-
-  *userfaultfd_release(k, ctx) {
-    const both = (): number[] => [userfaultfdObject(ctx.id), uffdStateObject(ctx.id)];
-    yield* k.stepOn('release userfaultfd', both, 3, () => {
-      ctx.released = true;
-    });
-    const { mm } = ctx;
-    if (!mm.exited) {
-      yield* k.down_write(mm.mmap_sem);
-      const armed = mm.mmap.filter((vma) => vma.vm_userfaultfd_ctx === ctx && userfaultfd_wp(vma));
-      for (const vma of armed) yield* k.uffd_wp_range(vma, vma.vm_start, vma.vm_end, false);
-      const last = mm.mmap.at(-1)?.vm_end ?? vaddr(0);
-      yield* k.rearmVmas(mm, vaddr(0), last, (vma) =>
-        vma.vm_userfaultfd_ctx === ctx ? mainline.disarmedVma(vma) : null,
-      );
-      yield* k.up_write(mm.mmap_sem);
-    }
-    yield* k.wake_userfault(ctx, vaddr(0), 0);
   },
 
   *uffd_wp_range(k, vma, start, end, enable_wp) {

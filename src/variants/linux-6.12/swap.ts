@@ -5,7 +5,6 @@ import {
   type Kernel,
   type KRun,
   mainline,
-  NO_PAGE,
   PAGE_SIZE,
   type Pfn,
   type Pte,
@@ -16,7 +15,7 @@ import {
   type VmFault,
 } from '../../core';
 
-const { FAULT_FLAG_WRITE, VM_FAULT_ERROR, VM_LOCKED, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } = flags;
+const { FAULT_FLAG_WRITE, VM_LOCKED, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } = flags;
 
 /** Neither a monitor nor the soft-dirty mark waits for a write fault. */
 function mayBeWritten(k: Kernel, vma: Vma, pte: Pte): boolean {
@@ -52,70 +51,46 @@ function* mappedWith(k: Kernel, vmf: VmFault, page: Pfn): KRun<Mapped> {
   return { first, slot: from, nr };
 }
 
-/** do_swap_page(), from the swap entries to the entries that take their place. Under the ptl and the page lock. */
-function* mapSwappedIn(k: Kernel, vmf: VmFault, { page, swapcache }: mainline.SwapIn): KRun<void> {
-  const { vma, orig_pte: entry } = vmf;
-  const write = (vmf.flags & FAULT_FLAG_WRITE) !== 0;
-  const isKsm = k.PageKsm(page);
-  const mapped = yield* mappedWith(k, vmf, page);
-  const before = page - mapped.first;
-  for (let i = 0; i < mapped.nr; i++) yield* k.swap_free(e.pte_advance_pfn(entry, i - before));
-  if (yield* k.PageSwapCache(page)) {
-    const others = k.m.subpages(k.m.compound_head(page)).length;
-    const isLast = write && !isKsm && (yield* k.page_count(page)) === 1 + others;
-    if (isLast || vma.vm_flags & VM_LOCKED) yield* k.try_to_free_swap(page);
-  }
-  let pte = k.swapped_in_pte(e.mk_pte(page, vma.vm_page_prot), entry);
-  const isMarkedOurs = page !== swapcache || e.pte_swp_exclusive(entry);
-  const exclusive = !isKsm && (isMarkedOurs || (yield* k.page_count(page)) === 1);
-  if (exclusive && mayBeWritten(k, vma, pte)) {
-    pte = e.pte_mkwrite(write ? e.pte_mkdirty(pte) : pte);
-    vmf.flags &= ~FAULT_FLAG_WRITE;
-  }
-  vmf.orig_pte = pte;
-  if (mapped.nr > 1) yield* k.get_page(page, mapped.nr - 1);
-  for (let i = 0; i < mapped.nr; i++) {
-    const slot = mapped.slot.at(mapped.slot.index + i);
-    const part = pfn(mapped.first + i);
-    if (page === swapcache) {
-      yield* k.page_add_anon_rmap(part, vma, slot.va, false, exclusive);
-    } else {
-      yield* k.page_add_new_anon_rmap(page, vma, vmf.address, false);
-      yield* k.lru_cache_add(page);
-    }
-    yield* k.set_pte_at(slot, e.pte_advance_pfn(pte, i - before));
-  }
-}
-
 export const swap: VariantKernel = {
-  /** A fault that leaves the page write-protected goes on as a write fault, which may wait for the monitor. */
-  *do_swap_page(k, vmf) {
-    const swapin = yield* k.swapInLocked(vmf);
+  /**
+   * Of all of a huge page at once where that can be. A fault that leaves the page write-protected goes on as a write
+   * fault, which may wait for the monitor.
+   */
+  *mapSwappedIn(k, vmf, swapin) {
     const { page, swapcache } = swapin;
-    let { ret } = swapin;
-    if (page === NO_PAGE) return ret;
+    const { vma, orig_pte: entry } = vmf;
     const write = (vmf.flags & FAULT_FLAG_WRITE) !== 0;
-    if (write && page === swapcache && !k.PageKsm(page) && !(yield* k.PageLRU(page)))
-      yield* k.lru_add_drain();
-
-    vmf.pte = yield* k.pte_offset_map_lock(vmf.pmd, vmf.address);
-    if (!e.pte_same(yield* k.pte_get(vmf.pte), vmf.orig_pte)) {
-      yield* k.pte_unmap_unlock(vmf.pte);
-      yield* k.dropSwapIn(swapin);
-      return ret;
+    const isKsm = k.PageKsm(page);
+    const mapped = yield* mappedWith(k, vmf, page);
+    const before = page - mapped.first;
+    for (let i = 0; i < mapped.nr; i++) yield* k.swap_free(e.pte_advance_pfn(entry, i - before));
+    if (yield* k.PageSwapCache(page)) {
+      const others = k.m.subpages(k.m.compound_head(page)).length;
+      const isLast = write && !isKsm && (yield* k.page_count(page)) === 1 + others;
+      if (isLast || vma.vm_flags & VM_LOCKED) yield* k.try_to_free_swap(page);
     }
-    yield* mapSwappedIn(k, vmf, swapin);
-    yield* k.unlock_page(page);
-    if (page !== swapcache) {
-      yield* k.unlock_page(swapcache);
-      yield* k.put_page(swapcache);
+    let pte = k.swapped_in_pte(e.mk_pte(page, vma.vm_page_prot), entry);
+    const isMarkedOurs = page !== swapcache || e.pte_swp_exclusive(entry);
+    const exclusive = !isKsm && (isMarkedOurs || (yield* k.page_count(page)) === 1);
+    if (exclusive && mayBeWritten(k, vma, pte)) {
+      pte = e.pte_mkwrite(write ? e.pte_mkdirty(pte) : pte);
+      vmf.flags &= ~FAULT_FLAG_WRITE;
     }
-    if (vmf.flags & FAULT_FLAG_WRITE) {
-      ret |= yield* k.do_wp_page(vmf);
-      return ret & VM_FAULT_ERROR ? ret & VM_FAULT_ERROR : ret;
+    vmf.orig_pte = pte;
+    if (mapped.nr > 1) yield* k.get_page(page, mapped.nr - 1);
+    for (let i = 0; i < mapped.nr; i++) {
+      const slot = mapped.slot.at(mapped.slot.index + i);
+      const part = pfn(mapped.first + i);
+      if (page === swapcache) {
+        yield* k.page_add_anon_rmap(part, vma, slot.va, false, exclusive);
+      } else {
+        yield* k.page_add_new_anon_rmap(page, vma, vmf.address, false);
+        yield* k.lru_cache_add(page);
+      }
+      yield* k.set_pte_at(slot, e.pte_advance_pfn(pte, i - before));
     }
-    yield* k.pte_unmap_unlock(vmf.pte);
-    return ret;
+    yield* k.unlockSwapIn(swapin);
+    return 0;
   },
 
   /** No part of a huge page: it is where it was. */
