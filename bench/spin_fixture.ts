@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { compare, core, distFolder, explore, judge, workload } from './compiled';
 import { run } from './spin_model';
 
-const { leafAt } = require(join(distFolder, 'judge', 'world.js')) as typeof import('../src/judge/world');
+const { leafAt } = core;
 
 type Start = import('../src/explore/index').Start<import('../src/judge/index').Notes>;
 type Execution = import('../src/explore/index').Execution<import('../src/judge/index').Notes>;

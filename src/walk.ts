@@ -13,8 +13,8 @@ import {
   type LoadedVariant,
 } from './compare/index';
 import { buildKernel } from './core/index';
-import { type ExploreOptions, prepareTold, type Trace, tellAll, traceRun } from './explore/index';
-import { type Broken, judge, type Notes, observer, type Verdict } from './judge/index';
+import { type ExploreOptions, type Trace, tellAll, traceRun } from './explore/index';
+import { type Broken, foundIn, judge, prepareJudged, type Verdict } from './judge/index';
 import { renderTable, type Screen } from './report/index';
 import { compile, type Workload } from './workload/index';
 
@@ -43,12 +43,10 @@ export interface Run {
 /** One schedule of one fixture under one variant, told step by step. */
 export function simulate(workload: Workload, { variant }: LoadedVariant, schedule: readonly number[]): Run {
   const Kernel = buildKernel(variant.layers, tellAll);
-  const start = prepareTold(workload, Kernel, observer, foundIn);
+  const start = prepareJudged(workload, Kernel);
   const { trace, execution, diverged } = traceRun(start, variant.meta.id, schedule);
   return { trace, found: foundIn(execution.notes), checksum: execution.checksum, diverged };
 }
-
-const foundIn = (notes: Notes): string[] => [...notes.found].map(([id, { saw }]) => `${id}: ${saw}`);
 
 /** One cell with the runs that prove it. */
 export interface Explained {

@@ -4,9 +4,9 @@ import { partingOf } from '../compare/divergence';
 import type { LoadedFixture, LoadedVariant } from '../compare/load';
 import { blaming } from '../compare/source_places';
 import { buildKernel, type VariantMeta } from '../core/index';
-import { prepareTold, type ToldStart, type Trace, tellAll, traceRun } from '../explore/index';
+import { type ToldStart, type Trace, tellAll, traceRun } from '../explore/index';
 import { showToken } from '../explore/schedule';
-import { type Notes, observer } from '../judge/index';
+import { type Notes, prepareJudged } from '../judge/index';
 import type { Beside, ShownRun } from '../report/html_runs';
 import { brokenOf, classes } from '../report/words';
 import { compile, type Workload } from '../workload/index';
@@ -55,8 +55,6 @@ function schedulesOf({ verdict }: Cell): Scheduled[] {
   return [...found.values()];
 }
 
-const foundIn = (notes: Notes): string[] => [...notes.found].map(([id, { saw }]) => `${id}: ${saw}`);
-
 /** The runs of one fixture. Variants often break on the same schedule, so that a run is asked for again. */
 class Stage {
   private readonly starts = new Map<LoadedVariant, ToldStart<Notes>>();
@@ -96,7 +94,7 @@ class Stage {
   private start(loaded: LoadedVariant): ToldStart<Notes> {
     let start = this.starts.get(loaded);
     if (!start) {
-      start = prepareTold(this.workload, buildKernel(loaded.variant.layers, tellAll), observer, foundIn);
+      start = prepareJudged(this.workload, buildKernel(loaded.variant.layers, tellAll));
       this.starts.set(loaded, start);
     }
     return start;

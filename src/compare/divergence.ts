@@ -3,7 +3,7 @@ import { buildKernel, natively } from '../core/index';
 import {
   type Change,
   type EntryState,
-  prepareTold,
+  goesWrong,
   type SoloStep,
   showToken,
   type Trace,
@@ -11,7 +11,7 @@ import {
   tellAll,
   traceRun,
 } from '../explore/index';
-import { type Notes, observer } from '../judge/index';
+import { prepareJudged } from '../judge/index';
 import type { Workload } from '../workload/index';
 import { recording, type Sites, sitesOf } from './call_sites';
 import { type Condition, conditionsOn, decisionsBetween, fork, lineAt, placeOf } from './decisions';
@@ -125,14 +125,12 @@ function follow(
   return blaming(variant.meta.id, () =>
     // The stack tells who asked for a step.
     natively(() => {
-      const start = prepareTold(workload, Kernel, observer, foundIn);
+      const start = prepareJudged(workload, Kernel);
       const { trace, execution } = traceRun(start, variant.meta.id, schedule);
       return { trace, steps: stepsOf(trace.lines), stacks, checksum: execution.checksum, own };
     }),
   );
 }
-
-const foundIn = (notes: Notes): string[] => [...notes.found].map(([id, { saw }]) => `${id}: ${saw}`);
 
 /** Every step with what was told in it and the functions that its actor was in. */
 function stepsOf(lines: readonly TraceLine[]): Step[] {
@@ -197,18 +195,18 @@ function forkOf(a: Sites, b: Sites): Condition | null {
 
 const stepText = ({ line }: Step, { actors }: Trace): string => `${actors[line.actor]}: ${line.text}`;
 
+/** Both values whole, so that they can be searched for. */
+const inFull = ({ object, before, after }: Change): string => `${object}  ${before} -> ${after}`;
+
 const changesOfEntries = (trace: Trace): string[] =>
   trace.lines.flatMap(({ actor, changes }) =>
     changes
       .filter(({ object }) => /\b(pte|pmd) /.test(object))
-      .map(({ object, before, after }) => `${trace.actors[actor]}: ${object}  ${before} -> ${after}`),
+      .map((change) => `${trace.actors[actor]}: ${inFull(change)}`),
   );
 
 const soloText = ({ actor, text, changes, told }: SoloStep): string => {
-  const came = [
-    ...changes.map(({ object, before, after }) => `${object}  ${before} -> ${after}`),
-    ...told.map((line) => line.text),
-  ];
+  const came = [...changes.map(inFull), ...told.map((line) => line.text)];
   return `${actor}: ${text}: ${came.join('; ') || 'changes no entry'}`;
 };
 
@@ -233,12 +231,10 @@ function endOf({ after, lines, actors, finish }: Trace): string[] {
     ...lines.map((line) => ({ ...line, by: actors[line.actor]! })),
     ...finish.flatMap((step) => step.told.map((line) => ({ ...line, by: step.actor || step.text }))),
   ];
-  const bad = told.filter(({ kind }) => ['signal', 'bug', 'log', 'broken'].includes(kind));
+  const bad = told.filter((line) => line.kind === 'log' || goesWrong(line));
   const texts = bad.map(({ by, kind, text }) => `${by}: ${kind === 'log' ? '' : '*** '}${text}`);
   const changes = finish.flatMap((step) =>
-    step.changes.map(
-      ({ object, before, after: is }) => `${step.actor}: ${step.text}: ${object}  ${before} -> ${is}`,
-    ),
+    step.changes.map((change) => `${step.actor}: ${step.text}: ${inFull(change)}`),
   );
   return [...after.map(entry), ...changes, ...new Set(texts)];
 }

@@ -8,6 +8,7 @@ export { Frame, natively, type SavedFrames } from './frame';
 export * from './kernel';
 export * as mainline from './kernel/index';
 export * as protect from './kernel/mprotect';
+export * from './leaves';
 export * from './lineage';
 export { leafIn, nextChoice, type Reach } from './lingering';
 export * from './machine';

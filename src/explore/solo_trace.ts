@@ -1,8 +1,8 @@
 /** Writes down what happens while nobody races: the steps of `start` and `finally`, and the exit of the processes. */
-import type { Happening, Machine } from '../core/index';
-import { entriesChanged, type Leaf, leavesOf } from './entries';
+import type { Happening, Leaf, Machine } from '../core/index';
+import { entriesChanged, leavesInOrder } from './entries';
 import { tell } from './tell';
-import type { SoloStep } from './trace';
+import { goesWrong, type SoloStep } from './trace';
 
 type Told = SoloStep['told'][number];
 
@@ -44,7 +44,7 @@ export class SoloWriter {
 
   private begin(actor: string, text: string): void {
     this.end();
-    this.open = { actor, text, before: actor === '' ? [] : leavesOf(this.m), told: [] };
+    this.open = { actor, text, before: actor === '' ? [] : leavesInOrder(this.m), told: [] };
   }
 
   /** The last step has ended. */
@@ -54,12 +54,10 @@ export class SoloWriter {
     told.push(...this.news().map((one) => ({ kind: 'broken' as const, text: one })));
     const isOwn = actor !== '';
     const changes = isOwn ? entriesChanged(this.m, before) : [];
-    if (isOwn || told.some(isGrave)) this.steps.push({ actor, text, changes, told });
+    if (isOwn || told.some(goesWrong)) this.steps.push({ actor, text, changes, told });
     this.open = null;
   }
 }
-
-const isGrave = ({ kind }: Told): boolean => kind === 'broken' || kind === 'bug' || kind === 'signal';
 
 /** Faults of start and finally are many and tell nothing that the entries do not. */
 const isTold = (told: { kind: string; text: string }): told is Told => told.kind !== 'fault';

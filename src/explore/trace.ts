@@ -49,6 +49,10 @@ export interface SoloLine {
   readonly text: string;
 }
 
+/** Whether somebody has been hurt, rather than told. */
+export const goesWrong = ({ kind }: Pick<TraceLine, 'kind'>): boolean =>
+  kind === 'broken' || kind === 'bug' || kind === 'signal';
+
 /** A leaf entry of a region by name. */
 export interface EntryState {
   readonly where: string;

@@ -1,5 +1,5 @@
 /** What a system call promises to the program when it returns, and what may be while it runs. */
-import { flags as f, type Happening, type Machine, mainline, type Task } from '../core/index';
+import { flags as f, type Happening, leavesOf, type Machine, mainline, type Task } from '../core/index';
 import { disarmTarget, mayHaveMoved, move } from './follow_move';
 import {
   type ActiveCall,
@@ -15,7 +15,7 @@ import {
   wakes,
 } from './notes';
 import { add, has, noRanges, remove } from './ranges';
-import { backgroundAt, fileIndexAt, isPrivate, leavesOf, vmaAt } from './world';
+import { backgroundAt, fileIndexAt, isPrivate, vmaAt } from './world';
 
 type Of<K extends Happening['kind']> = Extract<Happening, { kind: K }>;
 

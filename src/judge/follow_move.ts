@@ -1,5 +1,5 @@
 /** What a move of a mapping, or one that failed, does to what the notes know of its pages. */
-import type { Happening, Machine } from '../core/index';
+import { type Happening, leavesOf, type Machine } from '../core/index';
 import {
   type ActiveCall,
   allowAlso,
@@ -12,7 +12,7 @@ import {
   viewKey,
 } from './notes';
 import { add, remove } from './ranges';
-import { backgroundAt, leavesOf, vmaAt } from './world';
+import { backgroundAt, vmaAt } from './world';
 
 type Of<K extends Happening['kind']> = Extract<Happening, { kind: K }>;
 

@@ -1,5 +1,4 @@
-import { entry as e, type Machine, type Mm } from '../core/index';
-import { leafAt, presentLeaf } from './world';
+import { entry as e, leafAt, type Machine, type Mm, presentLeaf } from '../core/index';
 
 /** Bit 55 of pagemap as the entry has it; null where nothing is mapped or kept for the address. */
 export function softDirtyAt(m: Machine, mm: Mm, va: number): boolean | null {

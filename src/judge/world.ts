@@ -2,7 +2,10 @@
 import {
   entry as e,
   flags as f,
-  Level,
+  frameOf,
+  type Leaf,
+  leafAt,
+  leavesOf,
   type Machine,
   Mapping,
   type Mm,
@@ -12,68 +15,14 @@ import {
   PG_swapcache,
   type Pte,
   pfn,
-  type Table,
+  presentLeaf,
   type Task,
   type Vma,
 } from '../core/index';
 import { fileKey, type Notes, viewKey } from './notes';
 
-export interface Leaf {
-  readonly mm: Mm;
-  readonly va: number;
-  readonly entry: Pte;
-  readonly huge: boolean;
-}
-
 export const vmaAt = (mm: Mm, va: number): Vma | undefined =>
   mm.mmap.find((v) => va >= v.vm_start && va < v.vm_end);
-
-/** Every entry that is not empty and lies in [start, end): leaves and swap-type entries. */
-export function leavesOf(m: Machine, mm: Mm, start = 0, end = Number.POSITIVE_INFINITY): Leaf[] {
-  const found: Leaf[] = [];
-  collect(mm, mm.pgd, start, end, found);
-  return found;
-}
-
-function collect(mm: Mm, table: Table, start: number, end: number, found: Leaf[]): void {
-  if (table.level <= Level.pmd) {
-    const huge = table.level === Level.pmd;
-    const first = Math.max(0, Math.floor((start - table.base) / table.span));
-    const last = Math.min(table.size, Math.ceil((end - table.base) / table.span));
-    for (let i = first; i < last; i++) {
-      const entry = table.entries[i]! as Pte;
-      if (entry === 0 || e.pte_none(entry) || (huge && e.pmd_is_table(entry))) continue;
-      found.push({ mm, va: table.addressOf(i), entry, huge });
-    }
-  }
-  for (const child of table.tables(start, end)) collect(mm, child, start, end, found);
-}
-
-/** The entry that translates an address, if any. */
-export function leafAt(m: Machine, mm: Mm, va: number): Leaf | null {
-  let table: Table | undefined = mm.pgd;
-  while (table) {
-    const index: number = table.indexOf(va as Vma['vm_start']);
-    const child: Table | undefined = table.child.get(index);
-    if (table.level === Level.pte || (table.level === Level.pmd && !child)) {
-      return {
-        mm,
-        va: table.addressOf(index),
-        entry: table.entries[index]! as Pte,
-        huge: table.level === Level.pmd,
-      };
-    }
-    table = child;
-  }
-  return null;
-}
-
-export const presentLeaf = (leaf: Leaf): boolean =>
-  leaf.huge ? e.pmd_present(leaf.entry) && !e.pmd_is_table(leaf.entry) : e.pte_present(leaf.entry);
-
-/** The frame that a present leaf gives for an address: of a huge one, the subpage. */
-export const frameOf = (leaf: Leaf, va: number): Pfn =>
-  pfn(e.pte_pfn(leaf.entry) + (leaf.huge ? Math.floor((va - leaf.va) / 4096) : 0));
 
 /** Everything else that shows the frame to a program: leaves of all processes that map it. */
 export function mappersOf(m: Machine, page: Pfn): { mm: Mm; va: number; leaf: Leaf }[] {

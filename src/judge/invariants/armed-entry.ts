@@ -1,6 +1,5 @@
-import { entry as e, type Machine, type Mm, nameOfAddress } from '../../core/index';
+import { entry as e, leavesOf, type Machine, type Mm, nameOfAddress, presentLeaf } from '../../core/index';
 import { invariant } from '../invariant';
-import { leavesOf, presentLeaf } from '../world';
 
 export default invariant({
   id: 'armed-entry',

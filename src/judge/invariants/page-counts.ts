@@ -1,5 +1,6 @@
 import {
   entry as e,
+  leavesOf,
   type Machine,
   Mapping,
   type Pfn,
@@ -7,9 +8,9 @@ import {
   PG_free,
   PG_swapcache,
   pfn,
+  presentLeaf,
 } from '../../core/index';
 import { type Invariant, invariant } from '../invariant';
-import { leavesOf, presentLeaf } from '../world';
 
 /** What the leaves of all processes add up to, by frame. */
 interface Census {

@@ -1,6 +1,14 @@
-import { entry as e, flags as f, type Machine, type Mm, nameOfAddress } from '../../core/index';
+import {
+  entry as e,
+  flags as f,
+  leavesOf,
+  type Machine,
+  type Mm,
+  nameOfAddress,
+  presentLeaf,
+} from '../../core/index';
 import { invariant } from '../invariant';
-import { leavesOf, presentLeaf, vmaAt } from '../world';
+import { vmaAt } from '../world';
 
 function firstStray(m: Machine, mm: Mm): string | null {
   for (const leaf of leavesOf(m, mm)) {
