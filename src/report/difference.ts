@@ -114,7 +114,7 @@ function racePart(one: Divergence, a: string, b: string, screen: Screen): string
 
 function side(variant: string, at: number, parting: Parting | null, screen: Screen): string[] {
   if (!parting || parting.does === null) return [`  ${variant}: has ended after step ${at - 1}`];
-  const changes = parting.changes.map(changeText);
+  const changes = parting.changes.map((change) => changeText(change));
   const site = parting.site ? [`at ${parting.site.where}: ${parting.site.text}`] : [];
   const lines = [
     `in ${chainOf(parting.calls) || 'user mode'}`,

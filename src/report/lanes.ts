@@ -5,6 +5,8 @@ import { columns, indent, pad, paint, type Screen, TIED, wrap } from './screen';
 /** An entry before and after, with its indentation, fits into this. */
 const LEAST_LANE = 32;
 const GAP = 2;
+/** Before the second and later lines of a text. */
+const HANGING = 2;
 
 interface Lane {
   readonly left: number;
@@ -82,7 +84,7 @@ function laneAt(lines: readonly TraceLine[], actors: readonly number[], left: nu
 function drawLine(line: TraceLine, lane: Lane, screen: Screen, full: boolean): string[] {
   const by = Math.min(line.depth * lane.step, Math.max(0, lane.width - 26));
   const color = paint(screen);
-  const block = (text: string): string[] => wrap(text, lane.width - by, 2);
+  const block = (text: string): string[] => wrap(text, lane.width - by, HANGING);
   const at = (lines: string[]): string[] => indent(lines, lane.left + by);
   switch (line.kind) {
     case 'call':
@@ -91,7 +93,7 @@ function drawLine(line: TraceLine, lane: Lane, screen: Screen, full: boolean): s
       return drawLog(`| ${line.text}`, lane.left + by, lane.width - by, screen).map(color.yellow);
     case 'release':
     case 'step': {
-      const changes = line.changes.flatMap((change) => block(changeText(change)));
+      const changes = line.changes.flatMap((change) => block(changeText(change, lane.width - by - HANGING)));
       return at(full || changes.length === 0 ? [...block(line.text).map(color.dim), ...changes] : changes);
     }
     default:
@@ -130,10 +132,14 @@ function drawLog(text: string, left: number, width: number, screen: Screen): str
 
 const entryForm = /^(\S+) (\S{6,})$/;
 
-/** `pte guest[5]  1031 P-WDAS-- -> P--DAS--`: what stays the same is not said twice. */
-export function changeText({ object, before, after }: Change): string {
+/**
+ * `pte guest[5]  1031 P-WDAS-- -> P--DAS--`: what stays the same is not said twice.
+ * @param room columns of a line, within which what it is now is kept together
+ */
+export function changeText({ object, before, after }: Change, room = Number.POSITIVE_INFINITY): string {
   const was = entryForm.exec(before);
   const is = entryForm.exec(after);
   const shortAfter = was && is && was[1] === is[1] ? is[2]! : after;
-  return `${object}  ${before} ->${TIED}${shortAfter.replaceAll(' ', TIED)}`;
+  const isShort = columns(`-> ${shortAfter}`) <= room;
+  return `${object}  ${before} ->${TIED}${isShort ? shortAfter.replaceAll(' ', TIED) : shortAfter}`;
 }

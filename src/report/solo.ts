@@ -25,7 +25,7 @@ function headOf({ actor, text }: SoloStep, left: number, screen: Screen): string
 
 function whatCameOf({ changes, told }: SoloStep, left: number, screen: Screen): string[] {
   const block = (text: string): string[] => wrap(text, screen.width - 2 - left, 2);
-  const shown = changes.slice(0, MOST_CHANGES).map(changeText);
+  const shown = changes.slice(0, MOST_CHANGES).map((change) => changeText(change, screen.width - 4 - left));
   const more = changes.length - shown.length;
   const lines = [...shown, ...(more > 0 ? [`and ${more} more changes of entries`] : [])].flatMap(block);
   return indent([...lines, ...told.flatMap((line: SoloLine) => toldText(line, block, screen))], left);

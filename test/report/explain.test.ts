@@ -62,6 +62,21 @@ describe('a trace', () => {
     { what: 'what broke after the last step', has: '\n  exit of all processes\n    *** no-leak: page 7\n' },
   ])('has $what', ({ has }) => expect(draw(72)).toContain(has));
 
+  test('breaks what is longer than its lane between words', () => {
+    const queue = { object: 'queue', before: '1 unread', after: '0 unread, 1 read, 0 events' };
+    const lines = [0, 1].map((actor) => ({
+      actor,
+      depth: 9,
+      kind: 'step' as const,
+      text: 'x',
+      changes: [queue],
+    }));
+    const words = new Set(`${queue.object} ${queue.before} -> ${queue.after}`.split(' '));
+    const drawn = draw(72, false, { ...trace, start: [], lines, finish: [] });
+    const lanes = drawn.slice(drawn.indexOf('---'), drawn.indexOf('entries after')).replace(/-{2,}/g, '');
+    for (const word of lanes.split(/\s+/).filter((one) => one !== '')) expect(words).toContain(word);
+  });
+
   test('has no lanes where nobody raced', () => {
     const alone = draw(72, false, { ...trace, lines: [] });
     expect(alone).not.toContain('CPU0');
