@@ -13,10 +13,11 @@ import {
   pageRefObject,
   tlbObject,
 } from './objects';
+import { Mapping } from './pages';
 import { done, type Run } from './run';
 import { Level, type Slot } from './table';
 import type { Task } from './task';
-import { type Content, PAGE_SIZE, type Pfn, type Pte, type Vaddr, vaddr, vpnOf } from './units';
+import { type Content, isNamed, PAGE_SIZE, type Pfn, type Pte, type Vaddr, vaddr, vpnOf } from './units';
 import type { Access } from './watch';
 
 export type Translation =
@@ -85,8 +86,13 @@ function cacheEntry(k: Kernel, va: Vaddr, slot: Slot, used: Pte): void {
 const sameTranslation = (now: Pte, cached: Pte, write: boolean): boolean =>
   e.pte_hw_present(now) && e.pte_pfn(now) === e.pte_pfn(cached) && (!write || e.pte_write(now));
 
+interface Touched {
+  readonly objects: number[];
+  readonly writes: number;
+}
+
 /** What the access of `va` depends on and what it changes, for the step that announces it. */
-function touched(k: Kernel, va: Vaddr, write: boolean): { objects: number[]; writes: number } {
+function touched(k: Kernel, va: Vaddr, write: boolean): Touched {
   const cached = cachedFor(k, va, write);
   const objects = [tlbObject(k.task.id)];
   const slot = leafOf(k, va);
@@ -112,6 +118,22 @@ function touched(k: Kernel, va: Vaddr, write: boolean): { objects: number[]; wri
   const used = write ? e.pte_hw_mkdirty(entry) : e.pte_mkyoung(entry);
   objects.push(contentObject(frameAt(k.m, entry, va, slot.table.level === Level.pmd)));
   return { objects, writes: 1 | (used === entry ? 0 : 2) | (write ? 4 : 0) };
+}
+
+/**
+ * Which of the objects that a store touches it writes so that other stores might as well come first: the page, where it
+ * is anonymous, no other process is there, and memory still maps it where the store goes. Each such store leaves what
+ * nobody has stored before, and which of them was last is a mere name.
+ */
+function commuting(k: Kernel, va: Vaddr, stored: Content, { objects, writes }: Touched): number {
+  const slot = leafOf(k, va);
+  if (slot === null || k.m.mms.length > 1 || isNamed(stored)) return 0;
+  const entry = slot.peek();
+  if (!e.pte_hw_present(entry)) return 0;
+  const page = frameAt(k.m, entry, va, slot.table.level === Level.pmd);
+  if (!k.m.pfn_valid(page) || k.m.pages.mapping[k.m.compound_head(page)] !== Mapping.anon) return 0;
+  const at = objects.indexOf(contentObject(page));
+  return at < 0 ? 0 : writes & (1 << at);
 }
 
 /** What tells that the one who withdrew an entry still is at it: pages not freed, flushes pending, mmap_sem held. */
@@ -206,6 +228,7 @@ export function store(k: Kernel, va: Vaddr, content: Content, access: Access): R
     () => touched(k, va, true).objects,
     () => touched(k, va, true).writes,
     () => storeNow(k, va, content, access),
+    () => commuting(k, va, content, touched(k, va, true)),
   );
 }
 

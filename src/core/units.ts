@@ -16,12 +16,19 @@ export type Pgprot = Unit<'Pgprot'>;
 /** Which store a byte range holds: the model's stand-in for page contents. 0 is "zeroes". */
 export type Content = Unit<'Content'>;
 
+/** From here on contents are what a fixture says is stored, and two stores may store the same. */
+const NAMED_CONTENT = 1_000_000;
+
 export const PAGE_SHIFT = 12;
 export const PAGE_SIZE = 4096;
 
 export const vaddr = (n: number): Vaddr => n as Vaddr;
 export const pfn = (n: number): Pfn => n as Pfn;
 export const content = (n: number): Content => n as Content;
+/** What a step stores with `= value`. */
+export const namedContent = (value: number): Content => content(value === 0 ? 0 : NAMED_CONTENT + value);
+/** Whether somebody else may have stored the same. */
+export const isNamed = (stored: Content): boolean => stored === 0 || stored >= NAMED_CONTENT;
 
 /** Virtual page number of an address. Addresses exceed 32 bits, so no shifts. */
 export const vpnOf = (va: Vaddr): number => Math.floor(va / PAGE_SIZE);

@@ -151,7 +151,7 @@ class Search<Notes extends object> {
     const taken = awake.includes(last) ? last : awake[0];
     if (taken === undefined) return 'asleep';
     const future: Future = new Map();
-    const checkpoint = isCheckpointDue(this.path) ? execution.save() : null;
+    const checkpoint = able.length > 1 && isCheckpointDue(this.path) ? execution.save() : null;
     this.path.push({
       enabled,
       begun,

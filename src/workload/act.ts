@@ -6,6 +6,7 @@ import {
   type Kernel,
   type KRun,
   type Mm,
+  namedContent,
   type Vaddr,
   vaddr,
 } from '../core/index';
@@ -23,8 +24,6 @@ export interface Act {
 }
 
 const PAGE = 4096;
-/** `= N` of a fixture, apart from the stores that are counted. */
-const NAMED_CONTENT = 1_000_000;
 const MOST_TASKS = 16;
 
 /** Null where a step is about the last message and there is none. */
@@ -57,8 +56,6 @@ export function contentOf(act: Act): Content {
   if (value === null) return content(1 + task.id + MOST_TASKS * task.stores++);
   return namedContent(value);
 }
-/** `= N`. */
-export const namedContent = (value: number): Content => content(value === 0 ? 0 : NAMED_CONTENT + value);
 
 /** PROT_* bits of the fixture's word, which are those of vm_flags. */
 export function protectionBits(word: string): number {

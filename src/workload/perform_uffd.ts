@@ -3,6 +3,7 @@ import {
   flags,
   type KRun,
   mainline,
+  namedContent,
   type Signal,
   type UffdMsg,
   type UffdWait,
@@ -10,7 +11,7 @@ import {
   userfaultfdObject,
   vaddr,
 } from '../core/index';
-import { type Act, call, lengthOf, namedContent } from './act';
+import { type Act, call, lengthOf } from './act';
 import type { Deed } from './perform';
 import {
   changesDescriptors,
