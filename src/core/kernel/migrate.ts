@@ -177,10 +177,11 @@ export function* migrate_page_states(k: Kernel, newpage: Pfn, page: Pfn): KRun<v
   if (!k.PageKsm(page)) return;
   yield* k.step('ksm_migrate_page', ksmObject, true, () => {
     for (const [key, chain] of ksm.stable) {
-      if (chain.includes(page)) ksm.stable.set(
-        key,
-        chain.map((kpage) => (kpage === page ? newpage : kpage)),
-      );
+      if (chain.includes(page))
+        ksm.stable.set(
+          key,
+          chain.map((kpage) => (kpage === page ? newpage : kpage)),
+        );
     }
     const items = ksm.items.get(page);
     if (items) ksm.items.set(newpage, items);
