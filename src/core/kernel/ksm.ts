@@ -34,8 +34,8 @@ export function* ksm_scan(k: Kernel): KRun<number> {
 }
 
 /**
- * mm/ksm.c:get_next_rmap_item() and cmp_and_merge_page(), what the first pass does to the places of KSM pages that hold
- * something else by now. Simplified: before all passes, none of which merges what is new before the second.
+ * mm/ksm.c:get_next_rmap_item(), for the places of KSM pages that hold something else by now. Simplified: with those that
+ * cmp_and_merge_page() finds, and before all passes; the first one merges nothing that is new.
  * Enters with no lock held; returns with none held.
  */
 export function* remove_stale_rmap_items(k: Kernel): KRun<void> {
