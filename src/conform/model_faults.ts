@@ -68,7 +68,8 @@ export function faultLayer(
   slots: readonly Slot[],
   hasVmaLocks: boolean,
 ): Record<string, AnyFunction> {
-  const faultsOf = (k: Kernel): Faults | undefined => slots.find(({ task }) => task === k.task)?.faults;
+  const slotOf = (k: Kernel): Slot | undefined => slots.find(({ task }) => task === k.task);
+  const faultsOf = (k: Kernel): Faults | undefined => slotOf(k)?.faults;
   const note = (k: Kernel, what: 'readSwap' | 'readAhead' | 'hasDirtied'): void => {
     const faults = faultsOf(k);
     if (faults) faults[what] = true;
@@ -81,7 +82,8 @@ export function faultLayer(
       const faults = must(faultsOf(k), `handle_mm_fault(): no actor for ${k.task.name}`);
       if (!(fault_flags & FAULT_FLAG_TRIED)) Object.assign(faults, untried);
       const ret = yield* functions.handle_mm_fault(k, vma, address, fault_flags);
-      account(faults, fault_flags, ret, hasVmaLocks, faults.letGoAt === pageOf(address));
+      const isAgain = faults.letGoAt === pageOf(address);
+      account(faults, fault_flags, ret, { hasVmaLocks, isAgain, forgets: forgetsTries(k, slotOf(k)) });
       const mayLetGo = (fault_flags & (FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_USER)) === FAULT_FLAG_ALLOW_RETRY;
       const isOver = !(ret & (VM_FAULT_RETRY | VM_FAULT_ERROR));
       faults.letGoAt = mayLetGo && isOver && faults.hasDirtied ? pageOf(address) : null;
@@ -106,13 +108,25 @@ type FaultArguments = Parameters<typeof mainline.handle_mm_fault> extends [Kerne
 
 const pageOf = (address: number): number => Math.floor(address / PAGE_SIZE);
 
-/** @param isAgain a system call tries once more after it has let go of mmap_lock */
+/** Before 6.9 populating does not tell a fault that it was tried before. */
+const forgetsTries = (k: Kernel, slot: Slot | undefined): boolean =>
+  slot?.step?.verb === 'madvise' &&
+  (slot.step.word ?? '').startsWith('populate') &&
+  k.populate_retry_flags() === 0;
+
+interface Try {
+  readonly hasVmaLocks: boolean;
+  /** A system call tries once more after it has let go of mmap_lock. */
+  readonly isAgain: boolean;
+  /** And has forgotten that it was there. */
+  readonly forgets: boolean;
+}
+
 function account(
   faults: Faults,
   fault_flags: number,
   ret: number,
-  hasVmaLocks: boolean,
-  isAgain: boolean,
+  { hasVmaLocks, isAgain, forgets }: Try,
 ): void {
   const wasTried = (fault_flags & FAULT_FLAG_TRIED) !== 0;
   // Where the lock of the VMA had to be let go, the next try is the first one with mmap_lock, unless it waited for a disk:
@@ -127,8 +141,8 @@ function account(
   if (wasTried) faults.waited++;
   // Reading ahead is not under the lock if that can be helped, and then the fault is tried again.
   const reads = faults.readAhead && !isFirst && (fault_flags & FAULT_FLAG_ALLOW_RETRY) !== 0;
-  const isRetried = reads || (wasTried && faults.isTried);
-  if (isRetried || hasRead || isAgain) {
+  const isRetried = ((reads || isAgain) && !forgets) || (wasTried && faults.isTried);
+  if (isRetried || hasRead) {
     faults.major++;
     return;
   }

@@ -10,8 +10,8 @@ export interface RmapItem {
 }
 
 export interface KsmState {
-  /** Content to KSM page: the stable tree. */
-  readonly stable: Map<number, Pfn>;
+  /** Content to KSM pages: the stable tree. There are several with the same where one may not be mapped any more often. */
+  readonly stable: Map<number, readonly Pfn[]>;
   /** The rmap_items of a stable node, by its frame. */
   readonly items: Map<number, RmapItem[]>;
   /** use_zero_pages. */

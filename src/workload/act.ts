@@ -11,6 +11,7 @@ import {
   vaddr,
 } from '../core/index';
 import type { UserStep } from './fixture';
+import type { Held } from './uffd_descriptors';
 import { bytesOf, type Region, type Workload } from './workload';
 
 /** One step at work. */
@@ -21,6 +22,8 @@ export interface Act {
   /** The pages that it is about: [start, end); both 0 for a step without pages. */
   readonly start: Vaddr;
   readonly end: Vaddr;
+  /** The userfaultfd that an answer goes to: whoever serves has had it open since before, closed by its name or not. */
+  readonly held?: Held;
 }
 
 const PAGE = 4096;

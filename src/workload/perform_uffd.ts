@@ -53,14 +53,14 @@ function* open(act: Act, name: string, features: number): KRun<number> {
   return result;
 }
 
-/** A call on the descriptor that the step names. */
+/** A call on the descriptor that the step names, or on the one that it works with since before. */
 function* onUffd(
   act: Act,
   args: Record<string, number>,
   run: (ctx: UserfaultfdCtx) => KRun<number>,
   name: string = act.step.verb,
 ): KRun<number> {
-  const ctx = yield* fgetNamed(act);
+  const ctx = yield* act.held ? fget(act, act.held) : fgetNamed(act);
   if (!ctx) return -EBADF;
   const result = yield* call(act, args, () => run(ctx), name, ctx.mm);
   yield* fput(act, ctx);
@@ -176,10 +176,11 @@ function* pollMessage(act: Act): KRun<number> {
 
 /** Answers messages until there can be no more, or until it stumbles over what it looks at. */
 function* serve(act: Act, held: Held): KRun<number | Signal> {
+  const serving = { ...act, held };
   for (;;) {
     const result = yield* readMessage(act, held);
     if (result < 0) return result;
-    const signal = yield* answer(act, held, act.k.m.user.lastMessage.get(act.k.task.id)!);
+    const signal = yield* answer(serving, held, act.k.m.user.lastMessage.get(act.k.task.id)!);
     if (signal) return signal;
   }
 }

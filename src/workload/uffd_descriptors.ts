@@ -141,7 +141,7 @@ const fileOf = ({ k }: Act, { mm, number }: Descriptor): UserfaultfdCtx | null =
 export const fget = (act: Act, { descriptor }: Held): KRun<UserfaultfdCtx | null> =>
   onDescriptors(act, true, () => {
     const ctx = fileOf(act, descriptor);
-    if (ctx) ctx.f_count++;
+    if (ctx && changesDescriptors(act.workload)) ctx.f_count++;
     return ctx;
   });
 

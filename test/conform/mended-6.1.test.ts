@@ -180,6 +180,20 @@ const mended: readonly Row[] = [
     shows: vmas,
     is: '[0..511] ---p 0 0',
   },
+  {
+    slip: 'populating for writes makes a page dirty that its entry lets be written: it goes to swap',
+    guest: shared,
+    steps: ['read guest', 'madvise guest populate_write', 'madvise guest pageout'],
+    shows: vmas,
+    is: '[0..1] rw-s 0 8',
+  },
+  {
+    slip: 'a place of a KSM page that is not mapped any more makes room for another one',
+    guest: '{ size: 1028KiB, advice: [mergeable] }',
+    steps: ['write guest = 1', 'ksm_run', 'munmap guest[0]', 'ksm_run'],
+    shows: pages,
+    is: '[1..256] p--d--k',
+  },
 ];
 
 test.each(mended)('$slip', ({ guest, steps, shows, is, tasks }) => {

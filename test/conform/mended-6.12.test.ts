@@ -122,6 +122,15 @@ const mended: readonly Row[] = [
     steps: ['write guest', 'clear_refs 4', 'mprotect guest[5] r'],
     pages: '[0..4] p-xd---, [5..5] p-xd---, [6..511] p-xd---',
   },
+  {
+    slip: 'and none of those that are marked is writable: where no monitor asks for it, the mark outlives another split',
+    guest: huge,
+    steps: [
+      ...['write guest = 0', ...armed, 'uffd_register guest missing', 'write guest[5]'],
+      ...['mprotect guest[511] r', 'madvise guest cold'],
+    ],
+    pages: '[0..4] p--dw-z, [5..5] p-xdw--, [6..510] p--dw-z, [511..511] p--dw-z',
+  },
 ];
 
 test.each(mended)('$slip', ({ guest, steps, tasks, pages, faults }) => {

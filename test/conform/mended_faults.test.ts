@@ -144,6 +144,17 @@ describe('what reclaim has left to writeback says where to read ahead', () => {
     expect(endOf(row(...more), '6.1.0', 'linux-6.1').ends.at(-1)).toMatchObject({ minorFaults, majorFaults });
   });
 
+  test.each([
+    ['6.1.0', 'linux-6.1', 1, 0],
+    ['6.12.117', 'linux-6.12', 0, 1],
+  ])(
+    'populating on %s, %s: before 6.9 it forgets that the fault was tried before',
+    (release, id, minorFaults, majorFaults) => {
+      const end = endOf(row('madvise guest[2] populate_read'), release, id).ends.at(-1);
+      expect(end).toMatchObject({ minorFaults, majorFaults });
+    },
+  );
+
   test('a fault beside it does not map it, too', () => {
     const last = ['write guest[3]', 'madvise guest[3] pageout', 'madvise guest dontneed', 'read guest[0]'];
     expect(presentPages(endOf({ ...row(), steps: ['read guest', ...last] }, '6.1.0', 'linux-6.1'))).toBe(

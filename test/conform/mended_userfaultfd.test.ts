@@ -120,3 +120,19 @@ test('MADV_DONTNEED that waits for its message goes on behind a mapping that was
     );
   expect([messages('linux-6.12'), messages('linux-6.18')]).toEqual([1, 2]);
 });
+
+test('whoever serves answers a descriptor that another process has closed: it has a copy', () => {
+  const own = 'memory:\n  guest: { size: 4KiB }';
+  const steps = [
+    'a: write guest',
+    'a: fork child',
+    'child: uffd_register guest',
+    'child: uffd_protect guest',
+  ];
+  const tasks = 'monitor: [uffd_serve snapshot]\n  child: [uffd_close, write guest]';
+  const served = text(own, steps).replace('a: [read guest]', tasks);
+  const workload = compile(parseFixture(served, 'mended.yaml'), { entries: 512 });
+  const last = runModel(workload, variant, { features }).observations.at(-1)!;
+  expect(last.messages).toMatchObject([{ actor: 'monitor', answer: 0 }]);
+  expect(last.ends).toMatchObject([{ actor: 'child', outcome: { kind: 'done', result: 0 } }]);
+});

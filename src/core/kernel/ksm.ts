@@ -25,10 +25,26 @@ type Unstable = Map<number, RmapItem>;
  */
 export function* ksm_scan(k: Kernel): KRun<number> {
   let merged = 0;
+  yield* k.remove_stale_rmap_items();
   for (;;) {
     const pass = yield* k.ksmFullScan();
     merged += pass.merged;
     if (pass.merged + pass.split === 0) return merged;
+  }
+}
+
+/**
+ * mm/ksm.c:get_next_rmap_item(), for the places of KSM pages that hold something else by now. Simplified: with those that
+ * cmp_and_merge_page() finds, and before all passes; the first one merges nothing that is new.
+ * Enters with no lock held; returns with none held.
+ */
+export function* remove_stale_rmap_items(k: Kernel): KRun<void> {
+  for (const [kpage, places] of [...k.m.ksm.items]) {
+    for (const item of places) {
+      const page = yield* k.get_mergeable_page(item);
+      if (page !== kpage) yield* k.remove_rmap_item_from_tree(item);
+      if (page !== NO_PAGE) yield* k.put_page(page);
+    }
   }
 }
 

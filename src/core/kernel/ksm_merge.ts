@@ -180,21 +180,24 @@ export function* try_to_merge_two_pages(
 /** max_page_sharing: so many mappings of one KSM page, lest a walk over them take too long. */
 const MAX_PAGE_SHARING = 256;
 
-/** is_page_sharing_candidate(). */
-const hasRoom = (k: Kernel, kpage: Pfn): boolean =>
-  (k.m.ksm.items.get(kpage)?.length ?? 0) < MAX_PAGE_SHARING;
+/** stable_node_dup(): of the KSM pages with these contents that may be mapped once more the one that is mapped most. */
+function candidate(k: Kernel, contents: number): Pfn | null {
+  const { stable, items } = k.m.ksm;
+  const places = (kpage: Pfn): number => items.get(kpage)?.length ?? 0;
+  const chain = (stable.get(contents) ?? []).filter((kpage) => places(kpage) < MAX_PAGE_SHARING);
+  return chain.sort((a, b) => places(b) - places(a))[0] ?? null;
+}
 
 /**
- * mm/ksm.c:stable_tree_insert(). Simplified: the tree is a map by contents; of a chain of duplicates it has the last.
+ * mm/ksm.c:stable_tree_insert(). Simplified: the tree is a map by contents.
  * Enters with the page locked; returns false if there is a KSM page with these contents that can be shared more.
  */
 export function* stable_tree_insert(k: Kernel, kpage: Pfn): KRun<boolean> {
   const { stable, items } = k.m.ksm;
   const contents = yield* k.read_content(kpage);
   const inserted = yield* k.step('stable_tree_insert', ksmObject, true, () => {
-    const known = stable.get(contents);
-    if (known !== undefined && hasRoom(k, known)) return false;
-    stable.set(contents, kpage);
+    if (candidate(k, contents) !== null) return false;
+    stable.set(contents, [...(stable.get(contents) ?? []), kpage]);
     items.set(kpage, []);
     return true;
   });
@@ -214,30 +217,25 @@ export function* stable_tree_append(k: Kernel, item: RmapItem, kpage: Pfn): KRun
 }
 
 /**
- * mm/ksm.c:stable_tree_search(). Simplified: one lookup; drops a node whose page is gone.
+ * mm/ksm.c:stable_tree_search(). Simplified: one lookup; drops the nodes it finds whose pages are gone.
  * Enters with a reference to `page`; returns the KSM page with a reference, or NO_PAGE.
  */
 export function* stable_tree_search(k: Kernel, page: Pfn): KRun<Pfn> {
-  const { stable } = k.m.ksm;
   if (k.PageKsm(page) && k.m.pages.mappingId[page] !== NO_PAGE) {
     yield* k.get_page(page);
     return page;
   }
   const contents = yield* k.read_content(page);
-  const found = yield* k.step(
-    'stable_tree_search',
-    ksmObject,
-    false,
-    () => stable.get(contents) as Pfn | undefined,
-  );
-  if (found === undefined || !hasRoom(k, found)) return NO_PAGE;
-  if (yield* k.get_ksm_page(found)) {
-    if (yield* k.pages_identical(page, found)) return found;
-    yield* k.put_page(found);
-    return NO_PAGE;
+  for (;;) {
+    const found = yield* k.step('stable_tree_search', ksmObject, false, () => candidate(k, contents));
+    if (found === null) return NO_PAGE;
+    if (yield* k.get_ksm_page(found)) {
+      if (yield* k.pages_identical(page, found)) return found;
+      yield* k.put_page(found);
+      return NO_PAGE;
+    }
+    yield* k.remove_node_from_stable_tree(found);
   }
-  yield* k.remove_node_from_stable_tree(found);
-  return NO_PAGE;
 }
 
 /**
@@ -260,7 +258,11 @@ export function* get_ksm_page(k: Kernel, kpage: Pfn): KRun<boolean> {
 export function* remove_node_from_stable_tree(k: Kernel, kpage: Pfn): KRun<void> {
   const { stable, items } = k.m.ksm;
   yield* k.step('remove stable node', ksmObject, true, () => {
-    for (const [contents, one] of stable) if (one === kpage) stable.delete(contents);
+    for (const [contents, chain] of stable) {
+      const left = chain.filter((one) => one !== kpage);
+      if (left.length > 0) stable.set(contents, left);
+      else stable.delete(contents);
+    }
     items.delete(kpage);
   });
 }

@@ -3,6 +3,7 @@ import * as e from '../entry';
 import {
   EINVAL,
   ENOMEM,
+  FOLL_TOUCH,
   FOLL_WRITE,
   VM_HUGETLB,
   VM_IO,
@@ -158,6 +159,7 @@ export function* madvise_populate(
   write: boolean,
 ): KRun<number> {
   const wanted = write ? VM_WRITE : VM_READ;
+  const flags = FOLL_TOUCH | (write ? FOLL_WRITE : 0);
   const { vm_mm: mm } = vma;
   let again = 0;
   for (let addr = start; addr < end; ) {
@@ -166,7 +168,7 @@ export function* madvise_populate(
     if (now === null || now.vm_start > addr) return -ENOMEM;
     if (now.vm_flags & (VM_IO | VM_PFNMAP) || !(now.vm_flags & wanted)) return -EINVAL;
     const locked = { held: true };
-    const page = yield* k.__get_user_pages(mm, addr, (write ? FOLL_WRITE : 0) | again, locked);
+    const page = yield* k.__get_user_pages(mm, addr, flags | again, locked);
     // Whoever answers the faults may leave the page as it was, every time.
     if (page === NO_PAGE) countRefault(k, addr);
     else endAccess(k, page);

@@ -176,7 +176,13 @@ export function* migrate_page_states(k: Kernel, newpage: Pfn, page: Pfn): KRun<v
   );
   if (!k.PageKsm(page)) return;
   yield* k.step('ksm_migrate_page', ksmObject, true, () => {
-    for (const [key, kpage] of ksm.stable) if (kpage === page) ksm.stable.set(key, newpage);
+    for (const [key, chain] of ksm.stable) {
+      if (chain.includes(page))
+        ksm.stable.set(
+          key,
+          chain.map((kpage) => (kpage === page ? newpage : kpage)),
+        );
+    }
     const items = ksm.items.get(page);
     if (items) ksm.items.set(newpage, items);
     ksm.items.delete(page);

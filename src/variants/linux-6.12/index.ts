@@ -93,10 +93,10 @@ export default defineVariant({
     ...userfaultfd,
     ...split,
 
-    /** Keeps the mark as before, and D; on x86 that sets soft-dirty, too. */
+    /** Keeps the mark as before, but does not let it stand beside RW, and D; on x86 that sets soft-dirty, too. */
     split_huge_pmd_pte(k, vma, old_pmd, i) {
       const entry = mainline.split_huge_pmd_pte(k, vma, old_pmd, i);
-      const marked = e.pmd_uffd_wp(old_pmd) ? e.pte_mkuffd_wp(entry) : entry;
+      const marked = e.pmd_uffd_wp(old_pmd) ? e.pte_mkuffd_wp(e.pte_wrprotect(entry)) : entry;
       return e.pmd_dirty(old_pmd) ? e.pte_mkdirty(marked) : marked;
     },
   },
