@@ -126,12 +126,7 @@ class Search<Notes extends object> {
       : this.prefix.reduce((actors, actor) => actors | (1 << execution.hardware.ownerOf(actor)), 0);
     const able = execution.enabled();
     if (able.length === 0) {
-      // Those who wait for ever have a next step, too, that could have come earlier.
-      for (let i = 0; i < execution.running.length; i++) {
-        const step = execution.announced(i);
-        this.wantRaces(i, step);
-        if (step && parent) addStep(parent.future, i, step);
-      }
+      this.wantRacesOfWaiting();
       parent?.endedBy.push(parent.taken);
       return 'end';
     }
@@ -149,7 +144,10 @@ class Search<Notes extends object> {
     const awake = enabled.filter((actor) => !asleep.has(actor));
     // Go on with the same actor if possible, because a switch needs a reason.
     const taken = awake.includes(last) ? last : awake[0];
-    if (taken === undefined) return 'asleep';
+    if (taken === undefined) {
+      this.wantRacesOfWaiting();
+      return 'asleep';
+    }
     const future: Future = new Map();
     const checkpoint = able.length > 1 && isCheckpointDue(this.path) ? execution.save() : null;
     this.path.push({
@@ -168,6 +166,16 @@ class Search<Notes extends object> {
     });
     this.result.states++;
     return 'on';
+  }
+
+  /** Those who wait, perhaps for ever, have a next step, too, that could have come earlier. */
+  private wantRacesOfWaiting(): void {
+    const parent = this.path.at(-1);
+    for (let i = 0; i < this.execution.running.length; i++) {
+      const step = this.execution.canStep(i) ? null : this.execution.announced(i);
+      this.wantRaces(i, step);
+      if (step && parent) addStep(parent.future, i, step);
+    }
   }
 
   /**

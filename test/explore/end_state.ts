@@ -1,5 +1,17 @@
-/** The machine at the end of the tasks as text, without frame numbers: those say only in which order pages came. */
-import { entry as e, Level, type Machine, type Mm, show_pte, type Table } from '../../src/core/index';
+/**
+ * The machine at the end of the tasks as text, without frame numbers and names of stores: those say only in which order
+ * pages and stores came.
+ */
+import {
+  type Content,
+  entry as e,
+  isNamed,
+  Level,
+  type Machine,
+  type Mm,
+  show_pte,
+  type Table,
+} from '../../src/core/index';
 
 export function endState(m: Machine): string {
   const seen = new Map<number, number>();
@@ -65,9 +77,18 @@ function frame(m: Machine, page: number, seen: Map<number, number>): string {
     pages.flags,
     pages.mapping,
     pages.index,
-    pages.content,
     pages.lockOwner,
     pages.nid,
   ].map((column) => column[page]);
-  return `page ${seen.get(page)}[${rest}${head === page ? '' : ` in ${frame(m, head, seen)}`}]`;
+  const content = store(pages.contentOf(page as never), seen);
+  return `page ${seen.get(page)}[${rest} ${content}${head === page ? '' : ` in ${frame(m, head, seen)}`}]`;
+}
+
+/** A store by the order in which it is met; those that the workload names keep their names. */
+function store(content: Content, seen: Map<number, number>): string {
+  if (isNamed(content)) return `= ${content}`;
+  // Apart from the frames, of which the same map tells.
+  const key = -content;
+  if (!seen.has(key)) seen.set(key, seen.size);
+  return `store ${seen.get(key)}`;
 }

@@ -34,6 +34,29 @@ const rows: Row[] = [
     body: `${one}${tasks('a: [write guest]', 'b: [write guest]')}`,
   },
   {
+    name: 'stores to one page, of which each is as good as the other',
+    base: 'linux-4.19',
+    body: `${one}${written}${tasks('a: [write guest]', 'b: [write guest]', 'c: [write guest]')}`,
+    runs: 400,
+  },
+  {
+    name: 'stores to one page that can be told apart',
+    base: 'linux-4.19',
+    body: `${one}${written}${tasks('a: [write guest = 1]', 'b: [write guest = 2]')}`,
+    runs: 300,
+  },
+  {
+    name: 'stores to one page beside its copy',
+    base: 'linux-4.19',
+    body: `${one}${written}${tasks('a: [write guest]', 'b: [write guest]', 'c: [fork child, read guest]')}finally:\n  - child: read guest\n`,
+  },
+  {
+    name: 'stores to one page of a file by two mappings',
+    base: 'linux-4.19',
+    body: `files:\n  data: { kind: fs, pages: 1 }\nmemory:\n  map: { size: 4KiB, file: data, share: true }\n  own: { size: 4KiB, file: data }\nstart:\n  - a: write map\n${tasks('a: [write map]', 'b: [write map, read own]')}`,
+    runs: 400,
+  },
+  {
     name: 'a sleeper and whoever wakes it',
     base: 'uffd-wp-bit',
     body: `${one}${guarded}${tasks('vcpu: [write guest]', 'monitor: [uffd_wait, uffd_unprotect guest]')}`,

@@ -7,7 +7,9 @@ require('ts-node').register({ swc: true, cwd: join(__dirname, '..', '..') });
 const { resumableFolders, resumableModule } = require('../../src/compare/resumable');
 
 const source = join(__dirname, '..', '..', 'src');
-const folders = resumableFolders.map((name) => join(source, name) + sep);
+const folders = [...resumableFolders.map((name) => join(source, name)), join(__dirname, '..', 'kernels')].map(
+  (folder) => folder + sep,
+);
 const version = createHash('sha256')
   .update(readFileSync(join(source, 'compare', 'resumable.ts')))
   .digest('hex');

@@ -1,0 +1,152 @@
+/** Programs over spinlocks and numbers, put in place of a system call: what a search finds of them, and plain orders do. */
+import fc from 'fast-check';
+import { workload } from '../judge/broken_kernel';
+import { kernelRunning, NAMES, type Op, reads, under, writes } from '../kernels/programs';
+import { findings, lost, plain, random, reduced, within } from './searches';
+
+/** Each actor asks for one call, which runs its program. */
+const bodyOf = (programs: readonly unknown[]): string => {
+  const names = NAMES.slice(0, programs.length);
+  const touched = names.map((name) => `  - ${name}: write guest\n`).join('');
+  const tasks = names.map((name) => `  ${name}: [mprotect guest r]\n`).join('');
+  return `memory:\n  guest: { size: 4KiB }\nstart:\n${touched}tasks:\n${tasks}`;
+};
+
+interface Row {
+  readonly name: string;
+  readonly programs: readonly (readonly Op[])[];
+}
+
+const rows: readonly Row[] = [
+  {
+    name: 'sections with nothing in common but their lock',
+    programs: [[under(0, writes(0))], [under(0, writes(1))], [under(0, writes(2))]],
+  },
+  {
+    name: 'sections that only read',
+    programs: [[under(0, reads(0), reads(1))], [under(0, reads(1), reads(0))]],
+  },
+  {
+    name: 'sections that write the same numbers',
+    programs: [[under(0, writes(0), writes(1))], [under(0, writes(1), writes(0))]],
+  },
+  {
+    name: 'a section and whoever looks into it without a lock',
+    programs: [[under(0, writes(0), writes(1))], [reads(0)]],
+  },
+  {
+    name: 'a section beside one by another lock',
+    programs: [[under(0, writes(0), writes(0))], [under(1, writes(0))]],
+  },
+  {
+    name: 'accesses beside two sections',
+    programs: [[under(0, writes(2))], [reads(0), under(0, reads(2))], [writes(0), reads(2)]],
+  },
+  {
+    name: 'a section that waits for one within another',
+    programs: [
+      [under(1, writes(1), writes(0), under(0))],
+      [under(1), writes(2)],
+      [under(0, reads(0), reads(1)), under(1, writes(2), reads(0))],
+    ],
+  },
+  {
+    name: 'an access between three sections',
+    programs: [
+      [under(0, writes(0), reads(1))],
+      [under(0, writes(0)), under(0, reads(1))],
+      [under(0, writes(0)), writes(1), under(0)],
+    ],
+  },
+  {
+    name: 'a deadlock while a third sleeps',
+    programs: [
+      [writes(1)],
+      [under(1, under(0), writes(2))],
+      [reads(0), under(0, under(1, writes(2)), reads(2), under(1, reads(1)))],
+    ],
+  },
+  {
+    name: 'sections by two locks',
+    programs: [
+      [writes(0), under(1, writes(2)), under(0, writes(2))],
+      [under(0, writes(0)), under(0, under(1), reads(2)), under(0)],
+      [reads(1)],
+    ],
+  },
+  {
+    name: 'a lock within a section and an access behind it',
+    programs: [
+      [writes(1), under(0, reads(0))],
+      [writes(0)],
+      [under(0, under(1, reads(1)), writes(1)), under(0, reads(0)), reads(0)],
+    ],
+  },
+];
+
+test.each(rows)('nothing is lost: $name', ({ programs }) => {
+  const [less, all] = findings(
+    workload(bodyOf(programs)),
+    'linux-4.19',
+    kernelRunning(programs),
+    reduced,
+    plain(5_000),
+  )!;
+  expect(all!.explored!.complete).toBe(true);
+  expect([...lost(all!, less!), ...lost(less!, all!)]).toEqual([]);
+});
+
+const deadlocks: readonly Row[] = [
+  {
+    name: 'two locks in two orders, with nothing touched under them',
+    programs: [[under(0, under(1))], [under(1, under(0))]],
+  },
+  {
+    name: 'three locks in a circle',
+    programs: [[under(0, under(1))], [under(1, under(2))], [under(2, under(0))]],
+  },
+  {
+    name: 'two locks in two orders behind sections that commute',
+    programs: [
+      [under(0, writes(0)), under(0, under(1))],
+      [under(0, writes(1)), under(1, under(0))],
+    ],
+  },
+];
+
+test.each(deadlocks)('a deadlock is found: $name', ({ programs }) => {
+  const [less] = findings(workload(bodyOf(programs)), 'linux-4.19', kernelRunning(programs), reduced)!;
+  expect([...less!.broken.keys()]).toContain('no-deadlock');
+});
+
+const number = fc.nat(2);
+const access = fc.oneof(number.map(reads), number.map(writes));
+const lock = fc.nat(1);
+const inner = fc.oneof(
+  { weight: 4, arbitrary: access },
+  { weight: 1, arbitrary: fc.tuple(lock, fc.array(access, { maxLength: 1 })) },
+);
+const section = fc.tuple(lock, fc.array(inner, { maxLength: 3 })).map(([outer, ops]) =>
+  under(
+    outer,
+    // Whoever took the lock that it has would wait for itself.
+    ...ops.map((op) => (Array.isArray(op) ? under(1 - outer, ...op[1]) : op)),
+  ),
+);
+const program = fc.array(fc.oneof(section, section, access), { minLength: 1, maxLength: 3 });
+
+test('random programs: no end and no deadlock is lost', () => {
+  const property = fc.property(fc.array(program, { minLength: 2, maxLength: 3 }), (programs) => {
+    const [less, all, some] = findings(
+      workload(bodyOf(programs)),
+      'linux-4.19',
+      kernelRunning(programs),
+      within(20_000),
+      plain(300),
+      random(100),
+    )!;
+    expect(less!.explored!.complete).toBe(true);
+    expect([...lost(all!, less!), ...lost(some!, less!)]).toEqual([]);
+  });
+  fc.assert(property, { seed: 20191025, numRuns: 150, endOnFailure: true });
+});
