@@ -247,7 +247,6 @@ export function writeContent(
   access: Access,
   stale: boolean,
 ): void {
-  const was = k.m.pages.contentOf(page);
   k.m.pages.setContent(page, content);
-  k.m.watch?.({ kind: 'store', task: k.task, mm: k.task.mm, va, page, was, content, access, stale });
+  k.m.watch?.({ kind: 'store', task: k.task, mm: k.task.mm, va, page, content, access, stale });
 }

@@ -16,7 +16,6 @@ export type Happening =
       mm: Mm;
       va: Vaddr;
       page: Pfn;
-      was: Content;
       content: Content;
       access: Access;
       stale: boolean;

@@ -111,9 +111,8 @@ export function* access_remote_vm(
 /** Writes through the kernel's own mapping of a page, which asks no entry; then marks the page dirty. */
 function* writeThrough(k: Kernel, mm: Mm, va: Vaddr, page: Pfn, content: Content): KRun<number> {
   yield* k.step('write through kmap', contentObject(page), true, () => {
-    const was = k.m.pages.contentOf(page);
     k.m.pages.setContent(page, content);
-    k.m.watch?.({ kind: 'store', task: k.task, mm, va, page, was, content, access: 'gup', stale: false });
+    k.m.watch?.({ kind: 'store', task: k.task, mm, va, page, content, access: 'gup', stale: false });
   });
   yield* k.lock_page(page);
   yield* k.set_page_dirty(page);

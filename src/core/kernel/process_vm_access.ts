@@ -20,7 +20,6 @@ export function* process_vm_rw_single_vec(k: Kernel, mm: Mm, addr: Vaddr, value:
   if (locked.held) yield* k.up_read(mm.mmap_sem);
   if (page <= 0) return -EFAULT;
   yield* k.step('write through kmap', contentObject(page), true, () => {
-    const was = k.m.pages.contentOf(page);
     k.m.pages.setContent(page, value);
     k.m.watch?.({
       kind: 'store',
@@ -28,7 +27,6 @@ export function* process_vm_rw_single_vec(k: Kernel, mm: Mm, addr: Vaddr, value:
       mm,
       va: addr,
       page,
-      was,
       content: value,
       access: 'gup',
       stale: false,
