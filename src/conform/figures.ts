@@ -19,8 +19,11 @@ export const readFigures = (file: string): readonly RecordedFigures[] =>
 export function recordFigures(file: string, figures: RecordedFigures): void {
   const isSame = (one: RecordedFigures): boolean =>
     one.kernel === figures.kernel && one.command === figures.command;
-  const kept = readFigures(file).filter((one) => !isSame(one));
-  writeFileSync(file, `${JSON.stringify([...kept, figures], null, 1)}\n`);
+  const before = readFigures(file);
+  const after = before.some(isSame)
+    ? before.map((one) => (isSame(one) ? figures : one))
+    : [...before, figures];
+  writeFileSync(file, `${JSON.stringify(after, null, 1)}\n`);
 }
 
 const FILE = join(__dirname, '..', '..', 'docs', 'conform-figures.json');
