@@ -64,7 +64,7 @@ function outcomeOf(start: Start, schedule: readonly number[]): string {
   const { machine } = execution;
   const writers = machine.tasks.filter(({ name }) => name.startsWith('vcpu'));
   const ends = writers.map(({ id }) => (machine.user.ended.has(id) ? 'SIGBUS' : 'stored'));
-  const { entry } = leafAt(machine, machine.mms[0]!, start.workload.regions.get('guest')!.start)!;
+  const { entry } = leafAt(machine.mms[0]!, start.workload.regions.get('guest')!.start)!;
   const stored = (machine.pages.contentOf(core.entry.pte_pfn(entry)) - 1) % MOST_TASKS;
   const last = writers.findIndex(({ id }) => id === stored);
   return [...ends, last, core.entry.pte_write(entry) ? 'writable' : 'read-only'].join(' ');

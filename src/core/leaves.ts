@@ -1,9 +1,8 @@
 /** The entries that translate, or will: what page tables hold, for whoever looks on from outside of the kernel. */
 import * as e from './entry';
-import type { Machine } from './machine';
 import type { Mm } from './mm';
 import { Level, type Table } from './table';
-import { type Pfn, type Pte, pfn, type Vaddr } from './units';
+import { PAGE_SIZE, type Pfn, type Pte, pfn, type Vaddr } from './units';
 
 export interface Leaf {
   readonly mm: Mm;
@@ -13,7 +12,7 @@ export interface Leaf {
 }
 
 /** Every entry that is not empty and lies in [start, end): leaves and swap-type entries. */
-export function leavesOf(m: Machine, mm: Mm, start = 0, end = Number.POSITIVE_INFINITY): Leaf[] {
+export function leavesOf(mm: Mm, start = 0, end = Number.POSITIVE_INFINITY): Leaf[] {
   const found: Leaf[] = [];
   collect(mm, mm.pgd, start, end, found);
   return found;
@@ -34,7 +33,7 @@ function collect(mm: Mm, table: Table, start: number, end: number, found: Leaf[]
 }
 
 /** The entry that translates an address, if any. */
-export function leafAt(m: Machine, mm: Mm, va: number): Leaf | null {
+export function leafAt(mm: Mm, va: number): Leaf | null {
   let table: Table | undefined = mm.pgd;
   while (table) {
     const index: number = table.indexOf(va as Vaddr);
@@ -55,6 +54,9 @@ export function leafAt(m: Machine, mm: Mm, va: number): Leaf | null {
 export const presentLeaf = (leaf: Leaf): boolean =>
   leaf.huge ? e.pmd_present(leaf.entry) && !e.pmd_is_table(leaf.entry) : e.pte_present(leaf.entry);
 
+/** Which of the pages that a leaf is about an address lies in, from 0. */
+export const partOf = (leaf: Leaf, va: number): number =>
+  leaf.huge ? Math.floor((va - leaf.va) / PAGE_SIZE) : 0;
+
 /** The frame that a present leaf gives for an address: of a huge one, the subpage. */
-export const frameOf = (leaf: Leaf, va: number): Pfn =>
-  pfn(e.pte_pfn(leaf.entry) + (leaf.huge ? Math.floor((va - leaf.va) / 4096) : 0));
+export const frameOf = (leaf: Leaf, va: number): Pfn => pfn(e.pte_pfn(leaf.entry) + partOf(leaf, va));

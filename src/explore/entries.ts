@@ -4,7 +4,7 @@ import type { Change, EntryState } from './trace';
 
 /** Those of all processes, of each in the order of addresses. */
 export const leavesInOrder = (m: Machine): Leaf[] =>
-  m.mms.flatMap((mm) => leavesOf(m, mm).sort((a, b) => a.va - b.va));
+  m.mms.flatMap((mm) => leavesOf(mm).sort((a, b) => a.va - b.va));
 
 const spanOf = (m: Machine, { huge }: Leaf): number => (huge ? m.HPAGE_PMD_SIZE : PAGE_SIZE);
 
@@ -34,7 +34,7 @@ export function entriesChanged(m: Machine, before: readonly Leaf[]): Change[] {
     turned.push({ ...leaf, before: old ? show_pte(old.entry) : 'none', after: show_pte(leaf.entry) });
   }
   for (const leaf of was.values()) {
-    const isSplit = leaf.huge && leafAt(m, leaf.mm, leaf.va)?.huge === false;
+    const isSplit = leaf.huge && leafAt(leaf.mm, leaf.va)?.huge === false;
     const after = isSplit ? 'table' : 'none';
     turned.push({ ...leaf, before: show_pte(leaf.entry), after });
   }

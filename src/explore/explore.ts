@@ -149,6 +149,7 @@ class Search<Notes extends object> {
       return 'asleep';
     }
     const future: Future = new Map();
+    // Where one alone can step there is no other way to come back for.
     const checkpoint = able.length > 1 && isCheckpointDue(this.path) ? execution.save() : null;
     this.path.push({
       enabled,
@@ -173,8 +174,9 @@ class Search<Notes extends object> {
     const parent = this.path.at(-1);
     for (let i = 0; i < this.execution.running.length; i++) {
       const step = this.execution.canStep(i) ? null : this.execution.announced(i);
+      if (step === null) continue;
       this.wantRaces(i, step);
-      if (step && parent) addStep(parent.future, i, step);
+      if (parent) addStep(parent.future, i, step);
     }
   }
 

@@ -148,7 +148,7 @@ function arm(h: Of<'return'>, m: Machine, notes: Notes): void {
   const features = vmaAt(h.mm, h.start)?.vm_userfaultfd_ctx?.features ?? 0;
   if (features & mainline.UFFD_FEATURE_WP_ASYNC) return;
   const armed = armedOf(notes, h.mm.id);
-  for (const leaf of leavesOf(m, h.mm, h.start, h.end)) {
+  for (const leaf of leavesOf(h.mm, h.start, h.end)) {
     const size = leaf.huge ? m.HPAGE_PMD_SIZE : 4096;
     add(armed, Math.max(leaf.va, h.start), Math.min(leaf.va + size, h.end));
   }

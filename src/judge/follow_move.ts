@@ -56,8 +56,7 @@ export function move(notes: Notes, m: Machine, h: Of<'return'>, call: ActiveCall
   if (tracked) {
     add(tracked.newer, to, end);
     // To whoever copies memory by soft-dirty, what has moved is new.
-    for (const leaf of leavesOf(m, h.mm, to, end))
-      if (!leaf.huge) tracked.stored.add(viewKey(h.mm.id, leaf.va));
+    for (const leaf of leavesOf(h.mm, to, end)) if (!leaf.huge) tracked.stored.add(viewKey(h.mm.id, leaf.va));
   }
   disarmTarget(notes, h);
   const mayBe = mayBeArmedOf(notes, h.mm.id);

@@ -14,6 +14,7 @@ import {
   PG_double_map,
   PG_swapcache,
   type Pte,
+  partOf,
   pfn,
   presentLeaf,
   type Task,
@@ -28,7 +29,7 @@ export const vmaAt = (mm: Mm, va: number): Vma | undefined =>
 export function mappersOf(m: Machine, page: Pfn): { mm: Mm; va: number; leaf: Leaf }[] {
   const found: { mm: Mm; va: number; leaf: Leaf }[] = [];
   for (const mm of m.mms) {
-    for (const leaf of leavesOf(m, mm)) {
+    for (const leaf of leavesOf(mm)) {
       if (!presentLeaf(leaf)) continue;
       const size = leaf.huge ? m.HPAGE_PMD_NR : 1;
       const offset = page - e.pte_pfn(leaf.entry);
@@ -62,7 +63,7 @@ export function isOnSwapElsewhere(m: Machine, page: Pfn, mm: Mm, va: number): bo
   const slot = m.pages.private[page]! - 1;
   const isElsewhere = (leaf: Leaf): boolean =>
     (leaf.mm !== mm || leaf.va !== va) && !presentLeaf(leaf) && isSwapTo(leaf.entry, slot);
-  return m.mms.some((one) => leavesOf(m, one).some(isElsewhere));
+  return m.mms.some((one) => leavesOf(one).some(isElsewhere));
 }
 
 const isSwapTo = (entry: Pte, slot: number): boolean =>
@@ -107,7 +108,7 @@ export function allowedAt(notes: Notes, mm: Mm, va: number): readonly number[] {
 
 /** What the page at `va` holds now, wherever the kernel keeps it. */
 export function heldAt(m: Machine, mm: Mm, va: number): number | null {
-  const leaf = leafAt(m, mm, va);
+  const leaf = leafAt(mm, va);
   const vma = vmaAt(mm, va);
   if (!leaf || e.pte_none(leaf.entry)) {
     if (!vma?.vm_file) return 0;
@@ -118,7 +119,7 @@ export function heldAt(m: Machine, mm: Mm, va: number): number | null {
   if (presentLeaf(leaf)) return m.pages.contentOf(frameOf(leaf, va));
   const offset = e.swp_offset(leaf.entry);
   if (e.is_migration_entry(leaf.entry)) {
-    return m.pages.contentOf(pfn(offset + (leaf.huge ? Math.floor((va - leaf.va) / 4096) : 0)));
+    return m.pages.contentOf(pfn(offset + partOf(leaf, va)));
   }
   if (e.swp_type(leaf.entry) !== e.SwapType.swap) return null;
   const cached = m.swap.cache.get(offset);

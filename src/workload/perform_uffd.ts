@@ -176,11 +176,10 @@ function* pollMessage(act: Act): KRun<number> {
 
 /** Answers messages until there can be no more, or until it stumbles over what it looks at. */
 function* serve(act: Act, held: Held): KRun<number | Signal> {
-  const serving = { ...act, held };
   for (;;) {
     const result = yield* readMessage(act, held);
     if (result < 0) return result;
-    const signal = yield* answer(serving, held, act.k.m.user.lastMessage.get(act.k.task.id)!);
+    const signal = yield* answer(act, held, act.k.m.user.lastMessage.get(act.k.task.id)!);
     if (signal) return signal;
   }
 }
@@ -236,5 +235,5 @@ export const uffdDeeds: Readonly<Record<string, Deed>> = {
   uffd_close: close,
   uffd_wait: (act) => holding(act, (held) => readMessage(act, held)),
   uffd_poll: pollMessage,
-  uffd_serve: (act) => holding(act, (held) => serve(act, held)),
+  uffd_serve: (act) => holding(act, (held) => serve({ ...act, held }, held)),
 };

@@ -8,17 +8,9 @@ const file = join(folder, 'figures.json');
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const figures = (kernel: string, command: string, observations: number): RecordedFigures => ({
-  ...{
-    kernel,
-    command,
-    variant: 'linux-6.1',
-    seed: null,
-    fixtures: 1,
-    agreed: 1,
-    explained: 0,
-    disagreed: 0,
-  },
-  ...{ cut: 0, observations, observationsAgreed: observations },
+  ...{ kernel, variant: 'linux-6.1', seed: null, command },
+  ...{ fixtures: 1, agreed: 1, explained: 0, disagreed: 0, cut: 0 },
+  ...{ observations, observationsAgreed: observations },
 });
 const told = (): string[] =>
   readFigures(file).map((one) => `${one.kernel} ${one.command} ${one.observations}`);

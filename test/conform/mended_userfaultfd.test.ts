@@ -2,6 +2,7 @@
 
 import { loadVariants } from '../../src/compare/load';
 import { runModel } from '../../src/conform/model_run';
+import type { Observation } from '../../src/conform/observation';
 import { compile, parseFixture } from '../../src/workload/index';
 import { features } from './sample';
 
@@ -58,14 +59,23 @@ test.each(mended)('$slip', ({ steps, serve, ends, flags }) => {
   }).toEqual({ ends, flags });
 });
 
-const text = (memory: string, steps: readonly string[]): string =>
-  [
+/** What the kernel shows after each step. */
+function observed(
+  memory: string,
+  steps: readonly string[],
+  id = 'linux-6.18',
+  tasks = 'a: [read guest]',
+): readonly Observation[] {
+  const text = [
     'name: mended\nasks: Does the model do what the kernel did?\nsource: conform',
     memory,
     'start:',
     ...steps.map((step) => `  - ${step}`),
-    'tasks:\n  a: [read guest]\n',
+    `tasks:\n  ${tasks}\n`,
   ].join('\n');
+  const workload = compile(parseFixture(text, 'mended.yaml'), { entries: 512 });
+  return runModel(workload, loadVariants([id])[0]!.variant, { features }).observations;
+}
 
 test('the mapping of a child that nobody watches is as writable as if nobody had watched its parent', () => {
   const shared =
@@ -74,9 +84,8 @@ test('the mapping of a child that nobody watches is as writable as if nobody had
     ...['a: write guest', 'a: uffd_register guest', 'a: fork child'],
     ...['child: read guest[1]', 'child: write guest'],
   ];
-  const workload = compile(parseFixture(text(shared, steps), 'mended.yaml'), { entries: 512 });
   // Reading one page maps those around it, too, and with RW.
-  expect(runModel(workload, variant, { features }).observations[4]!.ends).toMatchObject([
+  expect(observed(shared, steps)[4]!.ends).toMatchObject([
     { actor: 'child', minorFaults: 0, majorFaults: 0 },
   ]);
 });
@@ -87,8 +96,7 @@ test('a fork that waits for whoever reads its message keeps copies of all descri
     ...['a: write guest', 'a: uffd_open features=fork', 'a: uffd_register guest'],
     ...['b: fork child', 'c: uffd_close'],
   ];
-  const workload = compile(parseFixture(text(own, steps), 'mended.yaml'), { entries: 512 });
-  const closing = runModel(workload, variant, { features }).observations[4]!;
+  const closing = observed(own, steps)[4]!;
   expect(closing.ends.map(({ actor }) => actor)).toEqual(['c']);
 });
 
@@ -99,8 +107,7 @@ test('unregistering a range that it refuses changes nothing of it', () => {
     ...['a: write heap', 'a: uffd_register heap', 'a: mremap guest to heap'],
     ...['a: uffd_unregister heap', 'a: write heap[1..3]'],
   ];
-  const workload = compile(parseFixture(text(mapped, steps), 'mended.yaml'), { entries: 512 });
-  const { observations } = runModel(workload, loadVariants(['linux-6.1'])[0]!.variant, { features });
+  const observations = observed(mapped, steps, 'linux-6.1');
   expect(observations[3]!.ends).toMatchObject([{ outcome: { kind: 'done', result: -22 } }]);
   expect(observations[4]!.ends).toMatchObject([{ minorFaults: 0, majorFaults: 0 }]);
 });
@@ -111,13 +118,8 @@ test('MADV_DONTNEED that waits for its message goes on behind a mapping that was
     ...['a: write guest', 'a: uffd_open features=remove', 'a: uffd_register guest'],
     ...['c: madvise guest dontneed', 'a: uffd_unregister guest[0]'],
   ];
-  const served = text(own, steps).replace('a: [read guest]', 'a: [uffd_serve]');
-  const workload = compile(parseFixture(served, 'mended.yaml'), { entries: 512 });
   const messages = (id: string): number =>
-    runModel(workload, loadVariants([id])[0]!.variant, { features }).observations.reduce(
-      (sum, observation) => sum + observation.messages.length,
-      0,
-    );
+    observed(own, steps, id, 'a: [uffd_serve]').flatMap((observation) => observation.messages).length;
   expect([messages('linux-6.12'), messages('linux-6.18')]).toEqual([1, 2]);
 });
 
@@ -130,9 +132,7 @@ test('whoever serves answers a descriptor that another process has closed: it ha
     'child: uffd_protect guest',
   ];
   const tasks = 'monitor: [uffd_serve snapshot]\n  child: [uffd_close, write guest]';
-  const served = text(own, steps).replace('a: [read guest]', tasks);
-  const workload = compile(parseFixture(served, 'mended.yaml'), { entries: 512 });
-  const last = runModel(workload, variant, { features }).observations.at(-1)!;
+  const last = observed(own, steps, 'linux-6.18', tasks).at(-1)!;
   expect(last.messages).toMatchObject([{ actor: 'monitor', answer: 0 }]);
   expect(last.ends).toMatchObject([{ actor: 'child', outcome: { kind: 'done', result: 0 } }]);
 });

@@ -7,9 +7,10 @@ require('ts-node').register({ swc: true, cwd: join(__dirname, '..', '..') });
 const { resumableFolders, resumableModule } = require('../../src/compare/resumable');
 
 const source = join(__dirname, '..', '..', 'src');
-const folders = [...resumableFolders.map((name) => join(source, name)), join(__dirname, '..', 'kernels')].map(
-  (folder) => folder + sep,
-);
+const folders = [
+  ...resumableFolders.map((name) => join(source, name) + sep),
+  join(__dirname, '..', 'kernels') + sep,
+];
 const version = createHash('sha256')
   .update(readFileSync(join(source, 'compare', 'resumable.ts')))
   .digest('hex');

@@ -20,7 +20,7 @@ export default invariant({
 });
 
 function firstWritable(m: Machine, mm: Mm, armed: readonly { start: number; end: number }[]): number | null {
-  for (const leaf of leavesOf(m, mm)) {
+  for (const leaf of leavesOf(mm)) {
     if (!presentLeaf(leaf) || !e.pte_write(leaf.entry)) continue;
     const end = leaf.va + (leaf.huge ? m.HPAGE_PMD_SIZE : 4096);
     if (armed.some((r) => r.start < end && r.end > leaf.va)) return leaf.va;

@@ -26,7 +26,7 @@ function census(m: Machine): Census {
   const { count } = m.pages;
   const c: Census = { refs: new Int32Array(count), ptes: new Int32Array(count), pmds: new Int32Array(count) };
   for (const mm of m.mms) {
-    for (const leaf of leavesOf(m, mm)) {
+    for (const leaf of leavesOf(mm)) {
       const page = e.pte_pfn(leaf.entry);
       if (!presentLeaf(leaf) || e.pte_special(leaf.entry) || !m.pfn_valid(page) || page === m.hugeZeroPage)
         continue;

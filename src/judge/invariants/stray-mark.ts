@@ -11,7 +11,7 @@ import { invariant } from '../invariant';
 import { vmaAt } from '../world';
 
 function firstStray(m: Machine, mm: Mm): string | null {
-  for (const leaf of leavesOf(m, mm)) {
+  for (const leaf of leavesOf(mm)) {
     const isMarked = presentLeaf(leaf) ? e.pte_uffd_wp(leaf.entry) : e.pte_swp_uffd_wp(leaf.entry);
     if (!isMarked) continue;
     const vma = vmaAt(mm, leaf.va);
