@@ -6,6 +6,8 @@ import { run } from './spin_model';
 const { leafAt } = core;
 
 type Start = import('../src/explore/index').Start<import('../src/judge/index').Notes>;
+type Machine = import('../src/core/index').Machine;
+type Vaddr = import('../src/core/index').Vaddr;
 type Execution = import('../src/explore/index').Execution<import('../src/judge/index').Notes>;
 
 const folder = join(__dirname, 'spin');
@@ -57,15 +59,33 @@ export function outcomesOf(fixture: string, variant: string, maxExecutions: numb
   return outcomes;
 }
 
-/** Runs again, as whoever visits an execution finds its processes gone. Contents carry the number of who stored them. */
+/** Runs again, as whoever visits an execution finds its processes gone. */
 function outcomeOf(start: Start, schedule: readonly number[]): string {
   const execution = new explore.Execution(start);
   for (const actor of schedule) execution.take(actor);
   const { machine } = execution;
-  const writers = machine.tasks.filter(({ name }) => name.startsWith('vcpu'));
-  const ends = writers.map(({ id }) => (machine.user.ended.has(id) ? 'SIGBUS' : 'stored'));
-  const { entry } = leafAt(machine.mms[0]!, start.workload.regions.get('guest')!.start)!;
-  const stored = (machine.pages.contentOf(core.entry.pte_pfn(entry)) - 1) % MOST_TASKS;
-  const last = writers.findIndex(({ id }) => id === stored);
-  return [...ends, last, core.entry.pte_write(entry) ? 'writable' : 'read-only'].join(' ');
+  const writers = machine.tasks.filter(({ name }) => name.startsWith('vcpu')).map(({ id }) => id);
+  const slots = [...start.workload.regions.values()];
+  const each = writers.length / slots.length;
+  return slots
+    .map(({ start: va }, slot) => outcomeOfSlot(machine, va, writers, slot * each, each))
+    .join(', ');
+}
+
+/**
+ * Contents carry the number of who stored them.
+ * @param first of the writers of the slot
+ */
+function outcomeOfSlot(
+  { mms, pages, user }: Machine,
+  va: Vaddr,
+  writers: readonly number[],
+  first: number,
+  count: number,
+): string {
+  const own = writers.slice(first, first + count);
+  const ends = own.map((id) => (user.ended.has(id) ? 'SIGBUS' : 'stored'));
+  const { entry } = leafAt(mms[0]!, va)!;
+  const stored = (pages.contentOf(core.entry.pte_pfn(entry)) - 1) % MOST_TASKS;
+  return [...ends, writers.indexOf(stored), core.entry.pte_write(entry) ? 'writable' : 'read-only'].join(' ');
 }

@@ -4,9 +4,13 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** How many of each actor beside the monitor; and whether entries are marked, as in Linux 5.7. */
+/** How many of each actor beside the monitors; and whether entries are marked, as in Linux 5.7. */
 export interface ModelOf {
+  /** Pages far apart, each with a monitor of its own. */
+  readonly slots: number;
+  /** Of each slot. */
   readonly writers: number;
+  /** In all. */
   readonly protectors: number;
   readonly marks: boolean;
 }
@@ -18,6 +22,8 @@ export interface SpinOptions {
   readonly unreduced?: boolean;
   /** Tells how runs end. */
   readonly outcomes?: boolean;
+  /** Keeps hashes of states, where there is no room for the states; two with the same hash count as one. */
+  readonly hashed?: boolean;
 }
 
 export interface SpinRun {
@@ -51,7 +57,9 @@ export function timed<T>(action: () => T): { seconds: number; value: T } {
 
 /** Longer than any run of the model. */
 const DEPTH = '-m100000';
-const OUTCOME = /^(?:(?:stored|SIGBUS) )+\d+ (?:writable|read-only)$/gm;
+const OUTCOME = /^(?:(?:stored|SIGBUS) )+\d+ (?:writable|read-only)(?:, .*)?$/gm;
+/** MiB; a search that needs more is cut short, which is an error. */
+const MEMORY = '-DMEMLIM=8000';
 
 export function searchWithSpin(model: ModelOf, options: SpinOptions = {}): SpinRun {
   const cwd = mkdtempSync(join(tmpdir(), 'faultline-spin-'));
@@ -59,8 +67,8 @@ export function searchWithSpin(model: ModelOf, options: SpinOptions = {}): SpinR
     copyFileSync(join(__dirname, 'spin', 'rewp.pml'), join(cwd, 'rewp.pml'));
     const { seconds: compilation } = timed(() => {
       run('spin', [...defines(model, options), '-a', 'rewp.pml'], cwd);
-      const reduction = options.unreduced ? ['-DNOREDUCE'] : [];
-      run('gcc', ['-O2', '-w', '-DSAFETY', ...reduction, '-o', 'pan', 'pan.c'], cwd);
+      const wanted = [...(options.unreduced ? ['-DNOREDUCE'] : []), ...(options.hashed ? ['-DHC4'] : [])];
+      run('gcc', ['-O2', '-w', '-DSAFETY', MEMORY, ...wanted, '-o', 'pan', 'pan.c'], cwd);
     });
     const { seconds: search, value } = timed(() => run('./pan', ['-c0', '-n', DEPTH], cwd));
     return { compilation, search, ...read(value) };
@@ -69,8 +77,8 @@ export function searchWithSpin(model: ModelOf, options: SpinOptions = {}): SpinR
   }
 }
 
-function defines({ writers, protectors, marks }: ModelOf, { lean, outcomes }: SpinOptions): string[] {
-  const given = [`-DWRITERS=${writers}`, `-DPROTECTORS=${protectors}`];
+function defines({ slots, writers, protectors, marks }: ModelOf, { lean, outcomes }: SpinOptions): string[] {
+  const given = [`-DSLOTS=${slots}`, `-DWRITERS=${writers}`, `-DPROTECTORS=${protectors}`];
   if (marks) given.push('-DMARKS');
   if (lean) given.push('-DLEAN');
   if (outcomes) given.push('-DOUTCOMES');

@@ -94,9 +94,9 @@ export abstract class EntrySteps extends LockSteps {
     const objects = (): number[] => [object, ...this.losers(slot, value(slot.peek()))];
     return this.stepOn(label, objects, () => (1 << objects().length) - 1, action);
   }
-  /** The TLBs in which something lingers once an entry has changed. */
+  /** The TLBs in which something lingers once an entry has changed; then each is of one part. */
   private losers(slot: Slot, value: Pte): number[] {
-    return [...new Set(lossesBy(this.m, slot, value).map(({ cpu }) => tlbObject(cpu)))];
+    return [...new Set(lossesBy(this.m, slot, value).map(({ cpu }) => tlbObject(cpu, 0)))];
   }
   /**
    * arch/x86/mm/pgtable.c:ptep_set_access_flags(). Stores only where `dirty`; never flushes on x86.

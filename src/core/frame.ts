@@ -25,6 +25,8 @@ export class Frame implements Iterator<Step, unknown, undefined> {
   private received: unknown = undefined;
   /** Of the outermost: those that it has entered, innermost last; null before it has begun. */
   private chain: Running[] | null = null;
+  /** What was last told of where it stands. */
+  private saved: readonly unknown[] = NOTHING;
 
   constructor(
     private readonly self: unknown,
@@ -105,36 +107,49 @@ export class Frame implements Iterator<Step, unknown, undefined> {
   save(): SavedFrames | null {
     const chain = this.chain ?? [this];
     const frames: Frame[] = [];
-    const starts: number[] = [];
-    const state: unknown[] = [this.chain !== null];
+    const states: (readonly unknown[])[] = [];
     for (const frame of chain) {
       if (!(frame instanceof Frame)) return null;
       frames.push(frame);
-      starts.push(state.length);
-      state.push(frame.id, frame.label);
-      frame.locals(frame.label, state);
+      states.push(frame.state());
     }
-    return { frames, starts, state };
+    return { isBegun: this.chain !== null, frames, states };
   }
-  restore({ frames, starts, state }: SavedFrames): void {
-    this.chain = state[0] === true ? [...frames] : null;
-    for (let i = 0; i < frames.length; i++) frames[i]!.moveTo(state, starts[i]!);
+  /** The same list as last time where nothing has changed, as is so of most that wait for what they have entered. */
+  private state(): readonly unknown[] {
+    const state: unknown[] = [this.id, this.label];
+    this.locals(this.label, state);
+    if (!isSame(state, this.saved)) this.saved = state;
+    return this.saved;
   }
-  private moveTo(state: unknown[], at: number): void {
-    this.label = state[at + 1] as number;
+
+  restore({ isBegun, frames, states }: SavedFrames): void {
+    this.chain = isBegun ? [...frames] : null;
+    for (let i = 0; i < frames.length; i++) frames[i]!.moveTo(states[i]!);
+  }
+  private moveTo(state: readonly unknown[]): void {
+    this.saved = state;
+    this.label = state[1] as number;
     // Whoever is parked has not received anything yet.
     this.received = undefined;
-    this.locals(this.label, state, at + 2);
+    this.locals(this.label, state as unknown[], 2);
   }
 }
 
+const NOTHING: readonly unknown[] = [];
+
+function isSame(a: readonly unknown[], b: readonly unknown[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 export interface SavedFrames {
+  readonly isBegun: boolean;
   /** Outermost first. */
   readonly frames: readonly Frame[];
-  /** By frame: where it begins in `state`. */
-  readonly starts: readonly number[];
   /** Of each frame its id, label and those variables that still matter: equal where the future is. */
-  readonly state: unknown[];
+  readonly states: readonly (readonly unknown[])[];
 }
 
 // What compiled functions call, under the names that compare/resumable.ts writes.

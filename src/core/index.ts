@@ -22,6 +22,7 @@ export * from './run';
 export { notState } from './shape';
 export * from './table';
 export * from './task';
+export { stateHash } from './teller';
 export * from './tlb';
 export * from './units';
 export * from './user_state';

@@ -14,6 +14,7 @@ import { newSwapState, type SwapState } from './swap_state';
 import { Level, Slot, spansOf, Table } from './table';
 import { newTask, type Task } from './task';
 import { Tlb } from './tlb';
+import { tlbBordersOf } from './tlb_parts';
 import { hex, PAGE_SIZE, type Pfn, pfn, type Vaddr, vaddr } from './units';
 import { newUserState, type UserState } from './user_state';
 import { type Cost, noCost, type Watch } from './watch';
@@ -66,6 +67,8 @@ export class Machine {
   readonly tasks: Task[] = [];
   /** By CPU, which is the task's id. */
   readonly tlbs: Tlb[] = [];
+  /** Where the parts begin of which every TLB consists, see tlb_parts.ts. */
+  tlbBorders: readonly number[] = [];
   readonly files: File[] = [];
   readonly ctxs: UserfaultfdCtx[] = [];
   readonly swap: SwapState = newSwapState();
@@ -113,6 +116,7 @@ export class Machine {
     const { length } = this.tasks;
     for (const numbers of [this.tableIds, this.anonVmaIds]) numbers.share(length);
     this.pages.share(length, this.config.entries);
+    this.tlbBorders = Object.freeze(tlbBordersOf(this.config, this.HPAGE_PMD_SIZE, length));
     if (this.config.hardware !== null) beginToLinger(this);
   }
 

@@ -1,221 +1,217 @@
 /**
- * All that some roots reach, kept so that it can be put back in place: after restore() every object that was there
- * holds what it held, under the same identity, so that whoever refers to it need not be told. Plain data and class
- * instances; functions, kernels and frames are left alone, and what is frozen never changes.
+ * All that some roots reach, looked at again and again: to tell states apart, and to come back to one. Whoever is there
+ * at the beginning has a place for good, by which he is told; whoever comes later is told by when he is met. What they
+ * held when they were last looked at is kept, and mementos share it, so that a look costs little more than to compare.
+ * Plain data and class instances; functions, kernels and frames are not looked into, and what is frozen never changes.
+ * An object that was there at the beginning still counts when nobody refers to it any more.
  */
-import { Frame } from './frame';
-import { type Shape, shapeOf } from './shape';
-import { Steps } from './steps';
+import { holdsAll, isUnchanged, Keeper, type Kept, type Newcomer, never, putBackKept } from './kept';
+import { shapeOf } from './shape';
+import { isOpaque, joined, Teller, Words } from './teller';
 
-type Content = readonly unknown[] | Int32Array | Float64Array;
+/** An object that was there at the beginning, or that part of it which does not belong to the state. */
+interface Known {
+  readonly object: object;
+  readonly place: number;
+  readonly isRest: boolean;
+  kept: Kept;
+}
 
-export class Memento {
-  private readonly walk = new Walk(true);
-  /** Equal for equal states: the same values in the same places, whatever the identities. 53 bits. */
+/** Values that belong together; each list stays as it is, and is another one when there is something else to tell. */
+type Group = readonly (readonly unknown[])[];
+
+/** A moment that can be put back in place: all objects hold what they held, under the same identities. */
+export interface Memento {
   readonly hash: number;
+  readonly a: number;
+  readonly b: number;
+  readonly state: readonly Kept[];
+  readonly rest: readonly Kept[];
+  readonly newcomers: readonly { readonly newcomer: Newcomer; readonly state: Kept; readonly rest: Kept }[];
+  readonly groups: readonly (readonly Kept[])[];
+}
 
-  /** @param roots is a list of its own, whose order counts */
+export class Memory {
+  private readonly keeper: Keeper;
+  private readonly words = new Words();
+  private readonly state: Known[] = [];
+  private readonly rest: Known[] = [];
+  private readonly haveRest = new Set<object>();
+  /** Sums over `state`. */
+  private a = 0;
+  private b = 0;
+  /** Since the beginning. */
+  private looks = 0;
+  // What the last of them has found.
+  private newcomers: Newcomer[] = [];
+  private groups: readonly (readonly Kept[])[] = [];
+  private hash = 0;
+
+  /** @param roots reach those who are there at the beginning */
   constructor(roots: readonly unknown[]) {
-    this.hash = this.walk.from(roots);
-  }
-
-  restore(): void {
-    const { objects, contents, shapes } = this.walk;
-    for (let i = 0; i < objects.length; i++) putBack(objects[i]!, contents[i]!, shapes[i]!);
-  }
-}
-
-/** The hash of a memento that nobody needs. */
-export const stateHash = (roots: readonly unknown[]): number => new Walk(false).from(roots);
-
-/** From object to object: first what belongs to the state, which makes the hash, then what is merely kept. */
-class Walk {
-  readonly objects: object[] = [];
-  /** By position in `objects`: what it held, and how to write its fields where it has some. */
-  readonly contents: Content[] = [];
-  readonly shapes: (Shape | null)[] = [];
-  private readonly numbers = new Map<object, number>();
-  private readonly todo: object[] = [];
-  private readonly rest: unknown[] = [];
-
-  /** @param keeps whether contents are kept, too */
-  constructor(private readonly keeps: boolean) {}
-
-  /** @returns the hash */
-  from(roots: readonly unknown[]): number {
-    told = 0;
-    this.array(roots);
-    this.goOn();
-    const hash = hashOfWords();
-    if (!this.keeps) return hash;
-    for (let i = 0; i < this.rest.length; i++) {
-      this.value(this.rest[i]);
-      this.goOn();
+    const first = new Teller();
+    // What is in containers belongs to an object, so there has to be one.
+    first.list([{ roots }]);
+    first.goOn();
+    const { found } = first;
+    const { length } = found;
+    for (let i = 0; i < found.length; i++) {
+      const object = found[i]!;
+      const shape = isOpaque(object) ? null : shapeOf(object);
+      // Telling is how objects are found.
+      if (i >= length) shape?.tell(object, first);
+      if (shape?.rest) first.list(shape.rest.read(object));
     }
-    return hash;
+    const places = new Map(found.map((object, i) => [object, i < length ? i : length - 1 - i]));
+    this.keeper = new Keeper(places);
+    for (const [object, place] of places) this.know(object, place);
   }
 
-  private goOn(): void {
-    for (let object = this.todo.pop(); object; object = this.todo.pop()) this.visit(object);
-  }
-
-  number(n: number): void {
-    const low = n | 0;
-    word(low);
-    if (low !== n) word((n / 0x100000000) | 0);
-  }
-
-  value(v: unknown): void {
-    if (typeof v === 'number') this.number(v);
-    else if (typeof v === 'object' && v !== null) this.object(v);
-    else if (typeof v === 'string') word(numberOf(v));
-    // What a function closes over is in frames, and where it stands tells which one it is.
-    else if (typeof v === 'function') word(5);
-    else word(v === true ? 1 : v === false ? 2 : 3);
-  }
-
-  private object(v: object): void {
-    // Whoever has a list, a map or a column has it for himself; who else refers to it does so at the same places.
-    if (isContainer(v)) {
-      word(4);
-      if (!Object.isFrozen(v)) this.todo.push(v);
-      return;
-    }
-    const known = this.numbers.get(v);
-    if (known !== undefined) return word(known);
-    const number = this.numbers.size + 6;
-    this.numbers.set(v, number);
-    word(number);
-    if (!(v instanceof Steps || v instanceof Frame || Object.isFrozen(v))) this.todo.push(v);
-  }
-
-  private visit(object: object): void {
-    if (Array.isArray(object)) {
-      this.array(object);
-      if (this.keeps) this.keep(object, object.slice(), null);
-    } else if (ArrayBuffer.isView(object)) {
-      this.column(object as Int32Array);
-      if (this.keeps) this.keep(object, (object as Int32Array).slice(), null);
-    } else if (object instanceof Map) {
-      const content = object.size === 0 ? NOTHING : flat(object);
-      this.array(object.size < 2 ? content : inOrder(content, 2));
-      if (this.keeps) this.keep(object, content, null);
-    } else if (object instanceof Set) {
-      const content = object.size === 0 ? NOTHING : [...object];
-      this.array(object.size < 2 ? content : inOrder(content, 1));
-      if (this.keeps) this.keep(object, content, null);
-    } else this.fields(object);
-  }
-
-  private fields(object: object): void {
-    const shape = shapeOf(object);
+  private know(object: object, place: number): void {
+    const shape = isOpaque(object) ? null : shapeOf(object);
     if (shape === null) return;
-    shape.tell(object, this);
-    if (!this.keeps) return;
-    const content = shape.read(object);
-    for (let i = shape.ofState; i < content.length; i++) this.rest.push(content[i]);
-    this.keep(object, content, shape);
+    (place >= 0 ? this.state : this.rest).push({ object, place, isRest: false, kept: never });
+    if (shape.rest) this.knowRest(object, place);
+  }
+  private knowRest(object: object, place: number): void {
+    this.haveRest.add(object);
+    this.rest.push({ object, place, isRest: true, kept: never });
   }
 
-  private keep(object: object, content: Content, shape: Shape | null): void {
-    this.objects.push(object);
-    this.contents.push(content);
-    this.shapes.push(shape);
+  /**
+   * @param marks whole numbers that belong to the state, as many every time
+   * @param groups belong to it, too
+   * @returns equal for equal states. 53 bits
+   */
+  read(marks: readonly number[], groups: readonly Group[]): number {
+    const { words, state } = this;
+    this.looks++;
+    for (let i = 0; i < marks.length; i++) words.word(marks[i]!);
+    this.newcomers = [];
+    for (let i = 0; i < state.length; i++) {
+      const known = state[i]!;
+      if (!isUnchanged(known.object, known.kept)) this.readAnew(known);
+      if (known.kept.met.length === 0) continue;
+      words.word(known.place);
+      this.meet(known.kept);
+    }
+    this.groups = groups.map((lists, i) => this.readLists(lists, this.groups[i] ?? nobody));
+    for (let i = 0; i < this.newcomers.length; i++) this.tell(this.readState(this.newcomers[i]!));
+    words.hash();
+    this.hash = joined((this.a + words.a) | 0, (this.b + words.b) | 0);
+    return this.hash;
   }
 
-  private array(items: readonly unknown[]): void {
-    word(items.length);
-    for (let i = 0; i < items.length; i++) this.value(items[i]);
+  private readLists(lists: Group, before: readonly Kept[]): Kept[] {
+    const { words } = this;
+    const all: Kept[] = [];
+    words.word(lists.length);
+    for (let i = 0; i < lists.length; i++) {
+      const kept = before[i];
+      const isSame = kept !== undefined && kept.fields.content === lists[i] && holdsAll(kept);
+      all.push(isSame ? kept : this.keeper.keepList(lists[i]!));
+      this.tell(all[i]!);
+    }
+    return all;
   }
-  /** A column may have grown: places that hold nothing do not count. */
-  private column(items: Int32Array | Float64Array): void {
-    for (let i = 0; i < items.length; i++) {
-      if (items[i] === 0) continue;
-      word(i);
-      this.number(items[i]!);
+
+  private tell(kept: Kept): void {
+    this.words.word(kept.a);
+    this.words.word(kept.b);
+    this.meet(kept);
+  }
+  /** Newcomers are numbered as they are met. */
+  private meet({ met }: Kept): void {
+    for (let i = 0; i < met.length; i++) {
+      const newcomer = met[i]!;
+      if (newcomer.look !== this.looks) {
+        newcomer.look = this.looks;
+        newcomer.number = this.newcomers.length;
+        this.newcomers.push(newcomer);
+      }
+      this.words.word(newcomer.number);
     }
   }
-}
 
-/** What the walk that is under way has been told. One at a time: nothing waits in a walk. */
-let words = new Int32Array(1 << 12);
-let told = 0;
-function word(n: number): void {
-  if (told === words.length) {
-    const more = new Int32Array(2 * told);
-    more.set(words);
-    words = more;
+  private readState(newcomer: Newcomer): Kept {
+    const { object, state } = newcomer;
+    if (state !== never && isUnchanged(object, state)) return state;
+    const shape = isOpaque(object) ? null : shapeOf(object);
+    return (newcomer.state = shape === null ? opaque : this.keeper.keep(object, shape.state, state));
   }
-  words[told++] = n;
-}
-function hashOfWords(): number {
-  let a = 0x811c9dc5 | 0;
-  let b = 0x9e3779b9 | 0;
-  for (let i = 0; i < told; i++) {
-    const n = words[i]!;
-    a = Math.imul(a ^ n, 0x01000193);
-    b = (Math.imul(b ^ (n + (b >>> 15)), 0x85ebca6b) + 0x27d4eb2f) | 0;
+  private readRest(newcomer: Newcomer): Kept {
+    const { object, rest } = newcomer;
+    if (rest === opaque || (rest !== never && isUnchanged(object, rest))) return rest;
+    const shape = isOpaque(object) ? null : shapeOf(object);
+    return (newcomer.rest = shape?.rest ? this.keeper.keep(object, shape.rest, rest) : opaque);
   }
-  return (a >>> 0) * 2 ** 21 + (b >>> 11);
-}
 
-const isContainer = (v: object): boolean =>
-  Array.isArray(v) || ArrayBuffer.isView(v) || v instanceof Map || v instanceof Set;
-
-const NOTHING: readonly unknown[] = [];
-const texts = new Map<string, number>();
-/** A number for a text, far from those of objects. */
-function numberOf(text: string): number {
-  let number = texts.get(text);
-  if (number === undefined) texts.set(text, (number = 0x40000000 + texts.size));
-  return number;
-}
-
-function flat(map: ReadonlyMap<unknown, unknown>): unknown[] {
-  const items: unknown[] = [];
-  for (const [key, value] of map) items.push(key, value);
-  return items;
-}
-
-/**
- * The entries of a map or a set by number, because which was put there first does not matter; whoever goes through them
- * must not depend on it. Others stay as they are.
- * @param width values of one entry
- */
-function inOrder(content: readonly unknown[], width: number): readonly unknown[] {
-  let isSorted = true;
-  for (let i = 0; i < content.length; i += width) {
-    if (typeof content[i] !== 'number') return content;
-    if (i > 0 && (content[i] as number) < (content[i - width] as number)) isSorted = false;
+  private readAnew(known: Known): void {
+    const { object, place, isRest, kept: before } = known;
+    const shape = shapeOf(object)!;
+    const part = isRest ? shape.rest : shape.state;
+    const kept = part === null ? never : this.keeper.keep(object, part, before, place);
+    known.kept = kept;
+    // A plain object may have gained fields.
+    if (shape.rest && !this.haveRest.has(object)) this.knowRest(object, place);
+    if (isRest || place < 0) return;
+    this.a = (this.a + kept.a - before.a) | 0;
+    this.b = (this.b + kept.b - before.b) | 0;
   }
-  if (isSorted) return content;
-  const keys = content.filter((_, i) => i % width === 0) as number[];
-  const order = keys.map((_, i) => i).sort((a, b) => keys[a]! - keys[b]!);
-  return order.flatMap((i) => content.slice(i * width, (i + 1) * width));
+
+  /** Keeps the moment that read() has found last. */
+  save(): Memento {
+    const { keeper, words, rest, groups, hash, a, b } = this;
+    const inState = this.newcomers.length;
+    keeper.isRest = true;
+    for (let i = 0; i < rest.length; i++) {
+      const known = rest[i]!;
+      if (!isUnchanged(known.object, known.kept)) this.readAnew(known);
+      this.meet(known.kept);
+    }
+    const newcomers: Memento['newcomers'][number][] = [];
+    for (let i = 0; i < this.newcomers.length; i++) {
+      const newcomer = this.newcomers[i]!;
+      keeper.isRest = false;
+      const state = i < inState ? newcomer.state : this.readState(newcomer);
+      if (i >= inState) this.meet(state);
+      keeper.isRest = true;
+      const kept = this.readRest(newcomer);
+      this.meet(kept);
+      if (state !== opaque) newcomers.push({ newcomer, state, rest: kept });
+    }
+    keeper.isRest = false;
+    words.hash();
+    return { hash, a, b, state: this.state.map(keptOf), rest: rest.map(keptOf), newcomers, groups };
+  }
+
+  restore({ hash, a, b, state, rest, newcomers, groups }: Memento): void {
+    for (let i = 0; i < state.length; i++) putBackKnown(this.state[i]!, state[i]!);
+    for (let i = 0; i < rest.length; i++) putBackKnown(this.rest[i]!, rest[i]!);
+    for (let i = rest.length; i < this.rest.length; i++) this.rest[i]!.kept = never;
+    for (let i = 0; i < newcomers.length; i++) {
+      const { newcomer, state, rest } = newcomers[i]!;
+      putBackKept(newcomer.object, (newcomer.state = state));
+      putBackKept(newcomer.object, (newcomer.rest = rest));
+    }
+    for (const lists of groups) for (const kept of lists) putBackKept(lists, kept);
+    this.groups = groups;
+    this.hash = hash;
+    this.a = a;
+    this.b = b;
+  }
 }
 
-function putBack(object: object, content: Content, shape: Shape | null): void {
-  if (shape !== null) putBackFields(object, content as readonly unknown[], shape);
-  else if (ArrayBuffer.isView(object)) (object as Int32Array).set(content as Int32Array);
-  else if (Array.isArray(object)) putBackArray(object, content);
-  else if (object instanceof Map) {
-    object.clear();
-    for (let i = 0; i < content.length; i += 2) object.set(content[i], content[i + 1]);
-  } else putBackSet(object as Set<unknown>, content);
-}
+/** Of whom nothing is to be kept. */
+const opaque: Kept = {
+  ...never,
+  part: { id: -1, size: Infinity, same: () => true, read: () => [], write: () => {} },
+};
 
-function putBackArray(array: unknown[], content: Content): void {
-  if (array.length !== content.length) array.length = content.length;
-  for (let i = 0; i < content.length; i++) array[i] = content[i];
-}
-function putBackSet(set: Set<unknown>, content: Content): void {
-  set.clear();
-  for (let i = 0; i < content.length; i++) set.add(content[i]);
-}
-function putBackFields(object: object, content: readonly unknown[], shape: Shape): void {
-  shape.write(object, content);
-  if (object.constructor !== Object) return;
-  // A field that came later: fields come in the order in which they were added.
-  const keys = Object.keys(object);
-  for (let i = content.length; i < keys.length; i++) delete (object as Record<string, unknown>)[keys[i]!];
+const nobody: readonly Kept[] = [];
+const keptOf = ({ kept }: Known): Kept => kept;
+
+function putBackKnown(known: Known, kept: Kept): void {
+  putBackKept(known.object, kept);
+  known.kept = kept;
 }

@@ -17,6 +17,7 @@ import { Mapping } from './pages';
 import { done, type Run } from './run';
 import { Level, type Slot } from './table';
 import type { Task } from './task';
+import { tlbPartOf } from './tlb_parts';
 import { type Content, isNamed, PAGE_SIZE, type Pfn, type Pte, type Vaddr, vaddr, vpnOf } from './units';
 import type { Access } from './watch';
 
@@ -86,6 +87,10 @@ function cacheEntry(k: Kernel, va: Vaddr, slot: Slot, used: Pte): void {
 const sameTranslation = (now: Pte, cached: Pte, write: boolean): boolean =>
   e.pte_hw_present(now) && e.pte_pfn(now) === e.pte_pfn(cached) && (!write || e.pte_write(now));
 
+/** The part of a CPU's TLB that an access looks at. */
+const tlbObjectOf = ({ m }: Kernel, cpu: Task, va: Vaddr): number =>
+  tlbObject(cpu.id, tlbPartOf(m.tlbBorders, va));
+
 interface Touched {
   readonly objects: number[];
   readonly writes: number;
@@ -94,7 +99,7 @@ interface Touched {
 /** What the access of `va` depends on and what it changes, for the step that announces it. */
 function touched(k: Kernel, va: Vaddr, write: boolean): Touched {
   const cached = cachedFor(k, va, write);
-  const objects = [tlbObject(k.task.id)];
+  const objects = [tlbObjectOf(k, k.task, va)];
   const slot = leafOf(k, va);
   const { lingering } = k.m.tlbs[k.task.id]!;
   const changesTlb = Number(lingering !== null && lingering.chosen !== null);
@@ -204,7 +209,7 @@ interface Walk {
 function walked(cpu: Kernel, va: Vaddr): Walk {
   const slot = leafOf(cpu, va);
   const entry = slot === null ? e.NONE : slot.peek();
-  const objects = [tlbObject(cpu.task.id)];
+  const objects = [tlbObjectOf(cpu, cpu.task, va)];
   if (slot) objects.push(entryObject(slot.table.id, slot.index));
   if (!e.pte_hw_present(entry)) return { slot, used: null, objects, writes: 0 };
   const used = e.pte_mkyoung(entry);
@@ -214,7 +219,7 @@ function walked(cpu: Kernel, va: Vaddr): Walk {
 /** The CPU of a task drops a translation, which it may do at any time. */
 export function drop_translation(k: Kernel, cpu: Task, va: Vaddr): Run<void> {
   k.task.at = va;
-  return k.step('drop translation', tlbObject(cpu.id), true, () => {
+  return k.step('drop translation', tlbObjectOf(k, cpu, va), true, () => {
     k.m.tlbs[cpu.id]!.forget(va, vaddr(va + PAGE_SIZE), k.m.HPAGE_PMD_SIZE);
   });
 }

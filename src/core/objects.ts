@@ -50,7 +50,12 @@ export const mmapSemObject = (mmId: number): number => object(Kind.mmap_sem, mmI
 export const mmCountersObject = (mmId: number): number => object(Kind.mmCounters, mmId);
 /** tlb_flush_batched of an mm. */
 export const tlbBatchedObject = (mmId: number): number => object(Kind.tlbBatched, mmId);
-export const tlbObject = (cpu: number): number => object(Kind.tlb, cpu);
+/** Parts of the TLB of one CPU lie this far apart, so that the first ones of all have the numbers of the CPUs. */
+const TLB_STRIDE = 64;
+/** One part of the TLB of a CPU, see tlb_parts.ts. */
+export const tlbObject = (cpu: number, part: number): number => object(Kind.tlb, part * TLB_STRIDE + cpu);
+/** The CPU of a part, by its id. */
+export const cpuOfTlb = (id: number): number => id % TLB_STRIDE;
 export const userfaultfdObject = (ctxId: number): number => object(Kind.userfaultfd, ctxId);
 /** What a sleeping task looks at to see whether it was woken. */
 export const sleeperObject = (taskId: number): number => object(Kind.sleeper, taskId);

@@ -245,11 +245,11 @@ export abstract class PageSteps extends EntrySteps {
       () => this.copyContent(from, to, va),
     );
   }
-  /** Who looks for writers of a page that is copied looks at what lingers. */
+  /** Who looks for writers of a page that is copied looks at what lingers; then each TLB is of one part. */
   private watchedTlbs(): number[] {
     const isWatched = ({ id, mm }: Task): boolean =>
       mm === this.task.mm && this.m.tlbs[id]!.lingering !== null;
-    return this.m.tasks.filter(isWatched).map(({ id }) => tlbObject(id));
+    return this.m.tasks.filter(isWatched).map(({ id }) => tlbObject(id, 0));
   }
   /** The same for a page that others go on writing. Its copy can only tell which stores came before, so no watch. */
   copy_pinned_page(from: Pfn, to: Pfn): Run<void> {

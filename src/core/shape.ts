@@ -3,9 +3,23 @@
  * objects with the same fields; so every set of fields gets code of its own, made when it is first met.
  */
 
+/** Some of the fields of a kind of object. */
+export interface Part {
+  /** Tells kinds of objects apart by their class and the fields that are of the state. */
+  readonly id: number;
+  /** How many fields the object has at most if it is whole; plain objects may have gained more. */
+  readonly size: number;
+  /** Whether the fields hold these values and, of a plain object, whether it has gained or lost none. */
+  readonly same: (object: object, values: readonly unknown[]) => boolean;
+  readonly read: (object: object) => unknown[];
+  readonly write: (object: object, values: readonly unknown[]) => void;
+}
+
 export interface Shape {
-  /** How many of the fields belong to the state; they come first. The others are merely kept. */
-  readonly ofState: number;
+  /** What belongs to the state. */
+  readonly state: Part;
+  /** What is merely kept; null where there is nothing of the kind. */
+  readonly rest: Part | null;
   readonly read: (object: object) => unknown[];
   /** Tells a reader the fields that belong to the state, one after another. */
   readonly tell: (object: object, reader: FieldReader) => void;
@@ -70,28 +84,55 @@ function isSame(a: readonly string[], b: readonly string[]): boolean {
 const told = (field: string): string =>
   `if (typeof (v = ${field}) === 'number') r.number(v); else r.value(v);`;
 
+/** By class and names: so that {a, log} and {log, a} count as the same. */
+const ids = new Map<string, number>();
+function idOf(kind: string, keys: readonly string[]): number {
+  const name = [kind, ...keys].join();
+  let id = ids.get(name);
+  if (id === undefined) ids.set(name, (id = ids.size));
+  return id;
+}
+
+const fieldOf = (key: string): string => `o[${JSON.stringify(key)}]`;
+const readOf = (keys: readonly string[]): Shape['read'] =>
+  new Function('o', `return [${keys.map(fieldOf).join(', ')}];`) as Shape['read'];
+const writeOf = (keys: readonly string[]): Shape['write'] =>
+  new Function('o', 'v', keys.map((key, i) => `${fieldOf(key)} = v[${i}];`).join(' ')) as Shape['write'];
+
+/** @param all the names of all fields if there may come to be more, else null */
+function partOf(id: number, keys: readonly string[], all: readonly string[], isPlain: boolean): Part {
+  const tests = keys.map((key, i) => `if (${fieldOf(key)} !== v[${i}]) return false;`).join(' ');
+  const count = isPlain ? `let n = 0; for (const k in o) n++; return n === ${all.length};` : 'return true;';
+  return {
+    id,
+    size: all.length,
+    same: new Function('o', 'v', `${tests} ${count}`) as Part['same'],
+    read: readOf(keys),
+    write: writeOf(keys),
+  };
+}
+
 function shapeWith(object: object): Shape {
   const keys = Object.keys(object);
   const state = keys.filter((key) => !notState.has(key));
-  const all = [...state, ...keys.filter((key) => notState.has(key))];
-  const fields = all.map((key) => `o[${JSON.stringify(key)}]`);
+  const rest = keys.filter((key) => notState.has(key));
+  const all = [...state, ...rest];
+  const isPlain = object.constructor === Object;
+  const id = idOf(isPlain ? '' : `${ofClasses.size} ${object.constructor.name}`, state);
   const prototype: unknown = Object.getPrototypeOf(object);
   // In the order of the original; a field at a time under a computed name would make a slow object.
   const blank = keys.map((key) => `${JSON.stringify(key)}: undefined`).join(', ');
   const made = `const o = { ${blank} }; if (p !== Object.prototype) Object.setPrototypeOf(o, p); return o;`;
   return {
-    ofState: state.length,
+    state: partOf(id, state, all, isPlain),
+    rest: rest.length === 0 ? null : partOf(id, rest, all, isPlain),
     tell: new Function(
       'o',
       'r',
-      `let v; ${fields.slice(0, state.length).map(told).join(' ')}`,
+      `let v; ${state.map((key) => told(fieldOf(key))).join(' ')}`,
     ) as Shape['tell'],
-    read: new Function('o', `return [${fields.join(', ')}];`) as Shape['read'],
-    write: new Function(
-      'o',
-      'v',
-      fields.map((field, i) => `${field} = v[${i}];`).join(' '),
-    ) as Shape['write'],
+    read: readOf(all),
+    write: writeOf(all),
     create: new Function('p', `return () => { ${made} }`)(prototype) as Shape['create'],
   };
 }

@@ -11,6 +11,7 @@ import { PagevecSteps } from './pagevec_steps';
 import type { Run, Step } from './run';
 import type { Slot } from './table';
 import type { Task } from './task';
+import { tlbPartsOf } from './tlb_parts';
 import { PAGE_SIZE, type Pte, plus, type Vaddr } from './units';
 
 type Steps<T> = Generator<Step, T, undefined>;
@@ -19,27 +20,29 @@ export abstract class TlbSteps extends PagevecSteps {
   private *flush(
     mm: Mm,
     label: string,
+    parts: readonly number[],
     holds: (cpu: number) => boolean,
     drop: (cpu: number) => void,
   ): Steps<void> {
     this.m.cost.tlbFlushes++;
     const isOn = ({ id, done, mm: its }: Task): boolean => its === mm && !(done && this.m.tlbs[id]!.isEmpty);
     let left: readonly number[] = this.m.tasks.filter(isOn).map(({ id }) => id);
-    while (left.length > 0) left = yield* this.answer(left, label, holds, drop);
+    while (left.length > 0) left = yield* this.answer(left, label, parts, holds, drop);
   }
   /** @returns the CPUs that have not answered yet */
   private answer(
     cpus: readonly number[],
     label: string,
+    parts: readonly number[],
     holds: (cpu: number) => boolean,
     drop: (cpu: number) => void,
   ): Run<readonly number[]> {
     const answering = (): readonly number[] => cpus.slice(0, cpus.findIndex(holds) + 1 || cpus.length);
     return this.stepOn(
       label,
-      () => answering().map(tlbObject),
+      () => answering().flatMap((cpu) => parts.map((part) => tlbObject(cpu, part))),
       // A flush that finds nothing changes nothing.
-      () => (cpus.some(holds) ? 1 << (answering().length - 1) : 0),
+      () => (cpus.some(holds) ? ((1 << parts.length) - 1) << (parts.length * (answering().length - 1)) : 0),
       () => {
         const now = answering();
         drop(now[now.length - 1]!);
@@ -52,6 +55,7 @@ export abstract class TlbSteps extends PagevecSteps {
     yield* this.flush(
       mm,
       'flush range',
+      tlbPartsOf(this.m.tlbBorders, start, end),
       (cpu) => this.m.tlbs[cpu]!.holds(start, end, size),
       (cpu) => this.m.tlbs[cpu]!.flush(start, end, size),
     );
@@ -63,6 +67,7 @@ export abstract class TlbSteps extends PagevecSteps {
     yield* this.flush(
       mm,
       'flush all',
+      Array.from({ length: this.m.tlbBorders.length + 1 }, (_, part) => part),
       (cpu) => !this.m.tlbs[cpu]!.isEmpty,
       (cpu) => this.m.tlbs[cpu]!.flushAll(),
     );

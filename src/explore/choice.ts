@@ -1,10 +1,12 @@
 /** The choices along an execution, and at which of them the search looks at the state or keeps a checkpoint. */
-import type { Checkpoint } from './execution';
+import type { Checkpoint } from './checkpoint';
 import type { Footprint } from './footprint';
 import type { Future } from './seen';
 
 /** One choice along the current execution. */
 export interface Choice {
+  /** Steps of the execution before it. */
+  readonly at: number;
   /** Actors that could step here; of twins that have not begun, only the first. */
   readonly enabled: readonly number[];
   /** Bit i: actor i has taken a step before. */
@@ -26,12 +28,14 @@ export interface Choice {
   /** Actors whose step here was the last of all: hardware, which does nothing afterwards, may still act before it. */
   readonly endedBy: number[];
   taken: number;
+  /** How many steps that came to: one, and those after it of which nobody else takes notice. */
+  length: number;
 }
 
 /** Steps after a change of actors at which two orders often meet. */
 const CATCHES_UP = 4;
 /** Least number of steps between two checkpoints. A checkpoint costs as much as some steps. */
-const CHECKPOINT_EVERY = 8;
+const CHECKPOINT_EVERY = 3;
 
 /**
  * Whether another order may have led to the end of this path, too. Orders meet where an actor has caught up with what
@@ -47,10 +51,13 @@ export function mayMeet(path: readonly Choice[]): boolean {
   return false;
 }
 
-/** The further in, the rarer: a run of many thousand steps would otherwise be kept a thousand times. */
-export function isCheckpointDue(path: readonly Choice[]): boolean {
-  const apart = Math.max(CHECKPOINT_EVERY, path.length >> 4);
-  for (let i = path.length - 1; i >= 0 && i >= path.length - apart; i--) {
+/**
+ * The further in, the rarer: a run of many thousand steps would otherwise be kept a thousand times.
+ * @param steps of the execution so far
+ */
+export function isCheckpointDue(path: readonly Choice[], steps: number): boolean {
+  const apart = Math.max(CHECKPOINT_EVERY, steps >> 4);
+  for (let i = path.length - 1; i >= 0 && steps - path[i]!.at < apart; i--) {
     if (path[i]!.checkpoint !== null) return false;
   }
   return true;

@@ -1,5 +1,6 @@
 /** The objects of a machine in words: what a trace shows before and after a step. */
 import {
+  cpuOfTlb,
   idOf,
   kindOf,
   Level,
@@ -89,7 +90,7 @@ export function nameOf(m: Machine, object: number): string {
     case 'content':
       return `page ${id} contents`;
     case 'tlb':
-      return `tlb of ${m.tasks[id]?.name}`;
+      return `tlb of ${m.tasks[cpuOfTlb(id)]?.name}`;
     case 'mmCounters':
       return 'tlb_flush_pending';
     case 'userfaultfd':
@@ -126,7 +127,7 @@ export function stateOf(m: Machine, object: number): string {
     case 'content':
       return pages.exists(pfn(id)) ? `#${pages.contentOf(pfn(id))}` : 'device';
     case 'tlb':
-      return showTlb(m, id);
+      return showTlb(m, cpuOfTlb(id));
     case 'mmCounters':
       return String(m.mm(id).tlb_flush_pending);
     case 'userfaultfd': {

@@ -4,16 +4,16 @@ import {
   type Happening,
   type Kernel,
   type Machine,
-  Memento,
+  Memory,
   mainline,
   must,
   type SavedFrames,
   type Step,
-  stateHash,
   type Task,
 } from '../core/index';
 import { type Actor, actorProgram, endOfRun, stepProgram, type Workload } from '../workload/index';
 import { advanceProgram, type Program } from './advance';
+import type { Checkpoint, Looked, Round } from './checkpoint';
 import { type Footprint, withReleases } from './footprint';
 import { type Hardware, hardwareOf } from './hardware';
 import { fresh, type Start } from './start';
@@ -25,27 +25,8 @@ interface Running {
   readonly program: Program;
   /** The announced step; null when the program has ended or its task is dead. */
   next: Step | null;
-}
-
-/** A moment of an execution that it can come back to. */
-export interface Checkpoint {
-  readonly state: Memento;
-  /** By actor. */
-  readonly programs: readonly SavedFrames[];
-  /** By actor: whether it has no next step. */
-  readonly ends: readonly boolean[];
-  readonly steps: number;
-  readonly preemptions: number;
-  readonly checksum: number;
-  readonly spinning: readonly number[];
-  readonly rounds: readonly Round[];
-}
-
-/** A moment at which an actor was about to try an access again. */
-interface Round {
-  readonly state: number;
-  /** Steps before it. */
-  readonly steps: number;
+  /** Where the program stands, if somebody has asked since it moved. */
+  saved: SavedFrames | null;
 }
 
 /** Where the state is not known, or others change it all the time, so many faults in a row count as a round. */
@@ -73,6 +54,9 @@ export class Execution<Notes extends object> {
   private rounds: Round[] = [];
   /** What state() has found here. */
   private known: number | null | undefined = undefined;
+  private readonly memory: Memory;
+  /** Where the programs stand, if `memory` has been asked since the last step. */
+  private looked: Looked | null = null;
 
   constructor(private readonly start: Start<Notes>) {
     const { machine, notes } = fresh(start);
@@ -81,6 +65,7 @@ export class Execution<Notes extends object> {
     machine.beginRace();
     this.running = runningActors(start.workload).map((actor) => this.begin(actor));
     this.hardware = hardwareOf(machine, this.running);
+    this.memory = new Memory([machine, notes]);
   }
 
   private begin(actor: Actor): Running {
@@ -90,13 +75,14 @@ export class Execution<Notes extends object> {
     );
     const k = new this.start.Kernel(this.machine, task);
     const program = actorProgram(k, this.start.workload, actor, 'tasks')[Symbol.iterator]();
-    const running: Running = { actor, task, k, program, next: null };
+    const running: Running = { actor, task, k, program, next: null, saved: null };
     this.advance(running);
     return running;
   }
 
   private advance(running: Running): void {
     const { task, program } = running;
+    running.saved = null;
     running.next = advanceProgram(program, task);
     this.machine.tlbs[task.id]!.lingering?.forgetBefore(task.done ? Infinity : task.position);
     // The CPU of a thread that is gone has no use for what it knows.
@@ -126,6 +112,17 @@ export class Execution<Notes extends object> {
     return next.ready === null || next.ready();
   }
 
+  /** Spinlocks that an actor holds. */
+  locksOf(position: number): Task['spinlocks'] {
+    return this.running[position]?.task.spinlocks ?? [];
+  }
+
+  /** Whether hardware could act here. */
+  get isHardwareAble(): boolean {
+    for (let i = this.running.length; i < this.hardware.end; i++) if (this.canStep(i)) return true;
+    return false;
+  }
+
   /** What the announced step of an actor touches; its releases are only known once it has run. */
   announced(position: number): Footprint | null {
     const move = this.hardware.at(position);
@@ -150,6 +147,7 @@ export class Execution<Notes extends object> {
     this.spinning = [];
     this.roundFrom = null;
     this.known = state;
+    this.looked = null;
     if (move) {
       move.act();
       return announced;
@@ -180,47 +178,53 @@ export class Execution<Notes extends object> {
   /** By actor; null where one is in a function that cannot be copied, a generator that was not compiled. */
   private programs(): SavedFrames[] | null {
     const programs: SavedFrames[] = [];
-    for (const { program } of this.running) {
-      const saved = program instanceof Frame ? program.save() : null;
-      if (saved === null) return null;
-      programs.push(saved);
+    for (const running of this.running) {
+      running.saved ??= running.program instanceof Frame ? running.program.save() : null;
+      if (running.saved === null) return null;
+      programs.push(running.saved);
     }
     return programs;
   }
-  private roots(programs: readonly SavedFrames[]): unknown[] {
-    return [this.machine, this.notes, this.running.map(isAtEnd), programs.map(({ state }) => state)];
+  /** One look serves whoever asks before the next step. */
+  private look(): Looked | null {
+    if (this.looked !== null) return this.looked;
+    const programs = this.programs();
+    if (programs === null) return null;
+    const ends = this.running.map(isAtEnd);
+    const marks = programs.map(({ isBegun }, i) => Number(isBegun) + 2 * Number(ends[i]));
+    const hash = this.memory.read(marks, programs.map(statesOf));
+    return (this.looked = { programs, ends, hash });
   }
 
   /** Equal for two runs that have the same future; null where that cannot be told. */
   state(): number | null {
-    if (this.known === undefined) {
-      const programs = this.programs();
-      this.known = programs && stateHash(this.roots(programs));
-    }
+    if (this.known === undefined) this.known = this.look()?.hash ?? null;
     return this.known;
   }
 
   /** @returns null where the execution cannot come back to here */
   save(): Checkpoint | null {
-    const programs = this.programs();
-    if (programs === null) return null;
-    const ends = this.running.map(isAtEnd);
+    const looked = this.look();
+    if (looked === null) return null;
+    const { programs, ends } = looked;
     const { preemptions, checksum, spinning } = this;
-    const state = new Memento(this.roots(programs));
+    const state = this.memory.save();
     const steps = this.schedule.length;
     return { state, programs, ends, steps, preemptions, checksum, spinning, rounds: [...this.rounds] };
   }
 
   /** Back to a moment of this execution. */
   restore({ state, programs, ends, steps, preemptions, checksum, spinning, rounds }: Checkpoint): void {
-    state.restore();
+    this.memory.restore(state);
     this.known = state.hash;
+    this.looked = null;
     this.roundFrom = null;
     this.spinning = spinning;
     this.rounds = [...rounds];
     for (const [i, saved] of programs.entries()) {
       const running = this.running[i]!;
       (running.program as Frame).restore(saved);
+      running.saved = saved;
       running.next = ends[i] ? null : running.task.pending;
     }
     this.schedule.length = steps;
@@ -281,6 +285,7 @@ export class Execution<Notes extends object> {
 }
 
 const retried = new Set(['load', 'store']);
+const statesOf = ({ states }: SavedFrames): SavedFrames['states'] => states;
 const isAtEnd = ({ next }: Running): boolean => next === null;
 
 /** Those whose steps are put in every order; a schedule names them by their positions here. */

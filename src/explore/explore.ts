@@ -3,40 +3,55 @@
  * reduction (Abdulla, Aronis, Jonsson, Sagonas: "Optimal Dynamic Partial Order Reduction", POPL 2014) with sleep
  * sets and with states that were seen before (seen.ts). One execution goes back to where it can go on otherwise.
  */
+import { Block } from './block';
 import { defaultBounds, type Explored, type ExploreOptions } from './bounds';
 import { type Choice, isCheckpointDue, mayMeet } from './choice';
 import { Execution } from './execution';
-import { type Footprint, releasesOf } from './footprint';
-import { History, independent } from './history';
+import { accessesOf, type Footprint, releasesOf } from './footprint';
+import { History } from './history';
 import { addFuture, addPacked, addStep, type Future, pack, type Seen, stepsOf } from './seen';
+import { sleepersAfter } from './sleep';
 import type { Start } from './start';
 import { standIn, twinsOf } from './symmetry';
+import { Traffic } from './traffic';
+import { Wants, wantAllFrom } from './wanted';
 
 type OnEnd<Notes extends object> = (execution: Execution<Notes>) => void;
+
+/** What a search is told beside its start, and what it tells beside its runs. */
+export interface Surroundings<Notes extends object> {
+  /** The steps that every execution begins with; the actors must be able to take them. */
+  readonly prefix?: readonly number[];
+  /** Learns what each actor touches after that. */
+  readonly touched?: Future;
+  /** Runs what follows when nobody can go on; without it, Execution.finish(). */
+  readonly finish?: (execution: Execution<Notes>) => void;
+}
 
 /**
  * @param onEnd is called with every execution when it has ended, or has come to a state that was seen before; it may
  *   read the machine and the notes, which go on to change
- * @param prefix the steps that every execution begins with; the actors must be able to take them
- * @param touched learns what each actor touches after that
  */
 export function explore<Notes extends object>(
   start: Start<Notes>,
   onEnd: OnEnd<Notes>,
   bounds: ExploreOptions = defaultBounds,
-  prefix: readonly number[] = [],
-  touched: Future = new Map(),
+  { prefix = [], touched = new Map(), finish = (execution) => execution.finish() }: Surroundings<Notes> = {},
 ): Explored {
-  return new Search(start, bounds, prefix, touched).run(onEnd);
+  return new Search(start, bounds, prefix, touched).run(onEnd, finish);
 }
+
+const nothing = (): Explored => ({ executions: 0, states: 0, complete: true, stoppedBy: null });
 
 class Search<Notes extends object> {
   private readonly path: Choice[] = [];
   private readonly seen = new Map<number, Seen>();
   private readonly twins: readonly number[];
-  private readonly result: Explored = { executions: 0, states: 0, complete: true, stoppedBy: null };
+  private readonly traffic = new Traffic();
+  private result: Explored = nothing();
   private execution: Execution<Notes>;
-  private history: History;
+  private readonly history: History;
+  private readonly wants: Wants;
 
   constructor(
     private readonly start: Start<Notes>,
@@ -45,8 +60,11 @@ class Search<Notes extends object> {
     private readonly touched: Future,
   ) {
     this.execution = this.begin();
-    this.history = new History(this.execution.hardware.end);
+    const { hardware } = this.execution;
+    this.history = new History(hardware.end);
     this.twins = twinsOf(start, this.execution);
+    this.wants = new Wants(this.path, this.history, this.twins, hardware, this.traffic);
+    this.traffic.begin(this.twins, hardware.end);
   }
 
   private begin(): Execution<Notes> {
@@ -55,19 +73,35 @@ class Search<Notes extends object> {
     return execution;
   }
 
-  run(onEnd: OnEnd<Notes>): Explored {
-    const { result, bounds } = this;
-    for (let depth = 0; ; depth = this.goBack()) {
-      if (result.executions >= bounds.maxExecutions) return this.cut(`${bounds.maxExecutions} executions`);
+  run(onEnd: OnEnd<Notes>, finish: OnEnd<Notes>): Explored {
+    const { bounds } = this;
+    for (let depth = 0; ; ) {
+      if (this.result.executions >= bounds.maxExecutions)
+        return this.cut(`${bounds.maxExecutions} executions`);
       const ended = this.runOn(depth);
       if (ended === 'too long') return this.cut(`${bounds.maxSteps} steps in one execution`);
       if (ended !== 'asleep') {
-        if (ended === 'end') this.execution.finish();
-        result.executions++;
+        if (ended === 'end') finish(this.execution);
+        this.result.executions++;
         onEnd(this.execution);
       }
-      if (!this.backtrack()) return this.whole();
+      if (this.traffic.hasLearned()) depth = this.beginAnew();
+      else if (this.backtrack()) depth = this.goBack();
+      else return this.whole();
     }
+  }
+
+  /** A step that was held to go unnoticed does not: what was left out because of that nobody knows. */
+  private beginAnew(): number {
+    const checkpoint = this.path[0]?.checkpoint;
+    if (checkpoint) this.execution.restore(checkpoint);
+    else this.execution = this.begin();
+    this.path.length = 0;
+    this.seen.clear();
+    this.touched.clear();
+    this.history.truncate(0);
+    this.result = nothing();
+    return 0;
   }
 
   private whole(): Explored {
@@ -95,25 +129,54 @@ class Search<Notes extends object> {
   private runOn(depth: number): 'end' | 'asleep' | 'seen' | 'too long' {
     const { path, bounds, execution } = this;
     for (; ; depth++) {
-      if (depth > bounds.maxSteps) return 'too long';
+      if (execution.schedule.length > bounds.maxSteps) return 'too long';
       if (depth >= path.length) {
         const went = this.enter();
         if (went !== 'on') return went;
       }
       const choice = path[depth]!;
-      const actor = choice.taken;
+      const owner = execution.hardware.ownerOf(choice.taken);
       // The last choice is new even where it is there already: backtrack() has made it.
-      const isNew = depth === path.length - 1;
-      const owner = execution.hardware.ownerOf(actor);
-      if (isNew) this.wantRaces(owner, execution.announced(actor));
-      const step = execution.take(actor, path[depth + 1]?.state ?? undefined);
-      if (isNew) {
-        this.wantRaces(owner, releasesOf(step));
-        choice.tried.set(actor, step);
-        addStep(choice.future, owner, step);
-      }
-      this.history.add(owner, step);
+      if (depth === path.length - 1) this.take(choice, owner);
+      else this.takeAgain(choice, path[depth + 1]!.state);
+      this.history.add(owner, choice.tried.get(choice.taken)!);
     }
+  }
+
+  /** A step that others may notice, and all after it that they cannot. */
+  private take(choice: Choice, owner: number): void {
+    const { execution, traffic } = this;
+    const actor = choice.taken;
+    const block = new Block(execution.announced(actor)!, execution.locksOf(actor), traffic);
+    do {
+      traffic.note(owner, execution.announced(actor)!, execution.locksOf(actor));
+      block.add(execution.take(actor));
+    } while (block.hasRoom && this.isUnnoticed(actor));
+    const step = block.footprint(execution.locksOf(actor));
+    choice.length = block.length;
+    this.wants.noteRaces(owner, accessesOf(step));
+    this.wants.noteRaces(owner, releasesOf(step));
+    choice.tried.set(actor, step);
+    addStep(choice.future, owner, step);
+  }
+
+  /** Whether what the actor does next is part of what it has done. */
+  private isUnnoticed(actor: number): boolean {
+    const { execution, bounds } = this;
+    return (
+      execution.roundFrom === null &&
+      execution.schedule.length <= bounds.maxSteps &&
+      execution.canStep(actor) &&
+      !execution.hardware.has(actor) &&
+      !execution.isHardwareAble &&
+      !this.traffic.isNoticed(execution.announced(actor)!, execution.locksOf(actor))
+    );
+  }
+
+  /** @param state of the choice after it */
+  private takeAgain({ taken, length }: Choice, state: number | null): void {
+    for (let i = 1; i < length; i++) this.execution.take(taken);
+    this.execution.take(taken, state ?? undefined);
   }
 
   /** A new choice at the end of the path, if the execution goes on from here. */
@@ -131,27 +194,29 @@ class Search<Notes extends object> {
       return 'end';
     }
     if (execution.roundFrom !== null) {
-      this.tryAllFrom(execution.roundFrom - this.prefix.length);
+      wantAllFrom(this.path, execution.roundFrom);
       return 'seen';
     }
     const enabled = able.filter((position) => {
       const actor = execution.hardware.ownerOf(position);
       return standIn(this.twins, (i) => (begun >> i) % 2 === 1, actor) === actor;
     });
-    const asleep = this.sleepers();
+    const asleep = parent ? sleepersAfter(parent, execution) : new Map<number, Footprint>();
     const state = able.length > 1 && mayMeet(this.path) ? execution.state() : null;
     if (state !== null && this.comesBack(state, asleep)) return 'seen';
     const awake = enabled.filter((actor) => !asleep.has(actor));
-    // Go on with the same actor if possible, because a switch needs a reason.
-    const taken = awake.includes(last) ? last : awake[0];
-    if (taken === undefined) {
+    // Go on with the same actor if possible, because a switch needs a reason, or else with one of its company.
+    const taken = awake.includes(last) ? last : this.traffic.nextOf(last, awake);
+    if (taken === undefined || this.traffic.sleepsForEver(able, asleep, awake)) {
       this.wantRacesOfWaiting();
       return 'asleep';
     }
     const future: Future = new Map();
     // Where one alone can step there is no other way to come back for.
-    const checkpoint = able.length > 1 && isCheckpointDue(this.path) ? execution.save() : null;
+    const checkpoint =
+      able.length > 1 && isCheckpointDue(this.path, execution.schedule.length) ? execution.save() : null;
     this.path.push({
+      at: execution.schedule.length,
       enabled,
       begun,
       // Nothing tells beforehand that hardware might act here, so what it does is tried wherever it can be.
@@ -164,6 +229,7 @@ class Search<Notes extends object> {
       isInRound: false,
       endedBy: [],
       taken,
+      length: 0,
     });
     this.result.states++;
     return 'on';
@@ -175,38 +241,10 @@ class Search<Notes extends object> {
     for (let i = 0; i < this.execution.running.length; i++) {
       const step = this.execution.canStep(i) ? null : this.execution.announced(i);
       if (step === null) continue;
-      this.wantRaces(i, step);
+      this.traffic.note(i, step, this.execution.locksOf(i));
+      this.wants.noteRaces(i, step);
       if (parent) addStep(parent.future, i, step);
     }
-  }
-
-  /**
-   * The steps since then have led back to where they began. Whatever can follow can follow there, and what follows
-   * may have come before any of them.
-   */
-  private tryAllFrom(depth: number): void {
-    for (const choice of this.path.slice(Math.max(depth, 0))) {
-      choice.isInRound = true;
-      for (const actor of choice.enabled) if (!choice.wanted.includes(actor)) choice.wanted.push(actor);
-    }
-  }
-
-  /** Actors whose next step was tried at an earlier choice, and nothing since depends on it. */
-  private sleepers(): Map<number, Footprint> {
-    const asleep = new Map<number, Footprint>();
-    const parent = this.path.at(-1);
-    if (!parent) return asleep;
-    const step = parent.tried.get(parent.taken)!;
-    const explored = parent.isInRound ? parent.asleep : [...parent.asleep, ...parent.tried];
-    const isHardware = this.execution.hardware.has(parent.taken);
-    for (const [actor, footprint] of explored) {
-      if (actor === parent.taken || !independent(footprint, step)) continue;
-      if (isHardware && parent.endedBy.includes(actor)) continue;
-      // What it would do now may no longer commute, such as to drop a reference that has become the last one.
-      const now = footprint.commutes === 0 ? footprint : this.execution.announced(actor)!;
-      if (independent(now, step)) asleep.set(actor, now);
-    }
-    return asleep;
   }
 
   /** Whether all that can follow was explored before; if so, its races with the steps of this execution are noted. */
@@ -214,35 +252,10 @@ class Search<Notes extends object> {
     const seen = this.seen.get(state);
     if (!seen) return false;
     if (!seen.leftOut.some((actors) => actors.every((actor) => asleep.has(actor)))) return false;
-    for (const { actor, step } of stepsOf(seen.future)) this.wantRaces(actor, step, true);
+    for (const { actor, step } of stepsOf(seen.future)) this.wants.noteRaces(actor, step, true);
     const parent = this.path.at(-1);
     if (parent) addPacked(parent.future, seen.future);
     return true;
-  }
-
-  /**
-   * Notes, at every earlier choice that this step of `actor` could have come before, that this is to be tried.
-   * @param isLater other steps come before it, nobody knows which
-   */
-  private wantRaces(actor: number, step: Footprint | null, isLater = false): void {
-    if (!step) return;
-    for (const event of this.history.races(actor, step)) {
-      const choice = this.path[event]!;
-      const first = (a: number): number => standIn(this.twins, (i) => (choice.begun >> i) % 2 === 1, a);
-      const initials = this.history.initials(event, actor, isLater ? null : step).map(first);
-      // Of one who sleeps, only what begins with his own next step was tried elsewhere.
-      const isGuess = isLater && initials.every((i) => choice.asleep.has(i));
-      if (!isGuess && initials.some((i) => choice.wanted.includes(i))) continue;
-      // What hardware cannot do there yet becomes possible by a step that has a race of its own.
-      const isYetToBe = (i: number): boolean => this.execution.hardware.has(i) && !choice.enabled.includes(i);
-      if (initials.length > 0 && initials.every(isYetToBe)) continue;
-      const possible = isGuess ? [] : initials.filter((i) => choice.enabled.includes(i));
-      const add =
-        possible.length > 0
-          ? [possible.includes(first(actor)) ? first(actor) : possible[0]!]
-          : choice.enabled;
-      for (const i of add) if (!choice.wanted.includes(i)) choice.wanted.push(i);
-    }
   }
 
   /** Moves on to the deepest choice with something left to try; false when there is none. */

@@ -23,6 +23,10 @@ export function withReleases(step: Footprint, released: readonly number[], share
   return { ...step, objects: [...step.objects, ...released], writes, releasesFrom };
 }
 
+/** A step with what another released on its way. */
+export const andReleases = (step: Footprint, { objects, writes, releasesFrom }: Footprint): Footprint =>
+  withReleases(step, objects.slice(releasesFrom), ~(writes >> releasesFrom));
+
 /** A step may announce bits for more objects than it touches this time; they must not be taken for those of releases. */
 const ownWrites = ({ objects, writes }: Footprint): number =>
   objects.length < 31 ? writes & ((1 << objects.length) - 1) : writes;
@@ -39,6 +43,12 @@ export function mannerOf({ writes, commutes }: Footprint, i: number): Manner {
 /** Whether two steps that touch an object in these manners have to keep their order. */
 export const conflict = (a: Manner, b: Manner): boolean =>
   a === b ? a === Manner.write : a !== Manner.read || b !== Manner.read;
+
+/** Of a step, what it touched beside the locks that it released on its way. */
+export const accessesOf = (step: Footprint): Footprint =>
+  step.objects.length === step.releasesFrom
+    ? step
+    : { ...step, objects: step.objects.slice(0, step.releasesFrom) };
 
 /** Of a step, the locks that it released on its way. */
 export const releasesOf = ({ objects, writes, releasesFrom }: Footprint): Footprint | null =>

@@ -59,7 +59,8 @@ export class Hardware {
     return this.programs + this.moves.length;
   }
   at(position: number): Move | undefined {
-    return this.moves[position - this.programs];
+    // A negative index would be looked up by its name.
+    return position < this.programs ? undefined : this.moves[position - this.programs];
   }
   has(position: number): boolean {
     return position >= this.programs;
@@ -128,7 +129,7 @@ class OtherTranslation implements Move {
     const { task } = this.programs[this.cpu]!;
     const va = vaddr(task.at);
     const slots = [leafIn(task.mm, va), this.m.mm_find_pmd_slot(task.mm, va)].filter((slot) => slot !== null);
-    return footprintOf([tlbObject(task.id), ...slots.map(objectOf)]);
+    return footprintOf([tlbObject(task.id, 0), ...slots.map(objectOf)]);
   }
   act(): void {
     this.m.tlbs[this.programs[this.cpu]!.task.id]!.lingering!.chosen = this.choice();

@@ -1,5 +1,5 @@
 /** What an actor learns when it touches an object, as one number. */
-import { idOf, kindOf, type Machine, PG_head, pfn, TABLE_STRIDE } from '../core/index';
+import { cpuOfTlb, idOf, kindOf, type Machine, PG_head, pfn, TABLE_STRIDE } from '../core/index';
 import { fingerprint } from './fingerprint';
 
 const PRIME = 0x01000193;
@@ -32,7 +32,7 @@ export function observedValue(m: Machine, object: number): number {
       return mm ? fingerprint(mm.mmap.map((v) => [v.vm_start, v.vm_end, v.vm_flags, v.vm_page_prot])) : 0;
     }
     case 'tlb':
-      return fingerprint(m.tlbs[id]);
+      return fingerprint(m.tlbs[cpuOfTlb(id)]);
     case 'userfaultfd':
       return fingerprint(
         m.ctxs[id]?.fault_pending,

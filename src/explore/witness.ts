@@ -2,13 +2,17 @@
  * The runs of a workload by the number of their preemptions. An actor is only stopped before a step on something that
  * another touches, too: stopped elsewhere, it could as well have gone on.
  */
+import type { Checkpoint } from './checkpoint';
 import { Execution } from './execution';
 import { type Future, sharedIn } from './seen';
 import type { Start } from './start';
 
-/** A run yet to be made: the schedule that it begins with. */
+/** A run yet to be made: what it begins with, and who goes on. */
 interface Beginning {
   readonly schedule: readonly number[];
+  /** Where that leads; null where an execution cannot come back to it. */
+  readonly checkpoint: Checkpoint | null;
+  readonly actor: number;
   readonly preemptions: number;
 }
 
@@ -27,15 +31,19 @@ export function exploreWithPreemptions<Notes extends object>(
 ): boolean {
   const shared = sharedIn(touched);
   const seen = new Set<string>();
-  const todo: Beginning[] = [{ schedule: [], preemptions: 0 }];
-  let executions = 0;
-  for (let next = todo.pop(); next; next = todo.pop()) {
-    if (++executions > most) return false;
-    const execution = new Execution(start);
-    for (const actor of next.schedule) execution.take(actor);
-    if (goOn(execution, next.preemptions)) visit(execution);
+  // The last one first, so what this execution has done up to a checkpoint is what it had done then.
+  const todo: Beginning[] = [];
+  let execution = new Execution(start);
+  let used = 0;
+  for (let executions = 1; ; executions++) {
+    if (executions > most) return false;
+    if (goOn(execution, used)) visit(execution);
+    const next = todo.pop();
+    if (!next) return true;
+    execution = comeBack(start, execution, next);
+    execution.take(next.actor);
+    used = next.preemptions;
   }
-  return true;
 
   /** Runs on without further preemptions; notes where there could be one. */
   function goOn(execution: Execution<Notes>, used: number): boolean {
@@ -51,11 +59,12 @@ export function exploreWithPreemptions<Notes extends object>(
         const place = `${state} ${last} ${used}`;
         if (state !== null && seen.has(place)) return isFull;
         seen.add(place);
-        for (const actor of stays ? others : others.slice(1)) {
-          todo.push({
-            schedule: [...execution.schedule, actor],
-            preemptions: used + Number(stays && !execution.hardware.has(actor)),
-          });
+        const rest = stays ? others : others.slice(1);
+        const checkpoint = rest.length > 0 ? execution.save() : null;
+        const schedule = checkpoint ? [] : [...execution.schedule];
+        for (const actor of rest) {
+          const preemptions = used + Number(stays && !execution.hardware.has(actor));
+          todo.push({ schedule, checkpoint, actor, preemptions });
         }
       }
       execution.take(stays ? last : enabled[0]!);
@@ -67,4 +76,18 @@ export function exploreWithPreemptions<Notes extends object>(
   function touches(execution: Execution<Notes>, actor: number): boolean {
     return execution.announced(actor)?.objects.some((object) => shared.has(object)) ?? false;
   }
+}
+
+function comeBack<Notes extends object>(
+  start: Start<Notes>,
+  execution: Execution<Notes>,
+  { schedule, checkpoint }: Beginning,
+): Execution<Notes> {
+  if (checkpoint) {
+    execution.restore(checkpoint);
+    return execution;
+  }
+  const anew = new Execution(start);
+  for (const actor of schedule) anew.take(actor);
+  return anew;
 }

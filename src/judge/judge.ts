@@ -36,6 +36,8 @@ class Findings {
     reached: -1,
   };
   private first = true;
+  /** What followed the last step, by the state that it led to: nothing else decides on it. */
+  private readonly ends = new Map<number, Pick<Notes, 'found' | 'reached'>>();
 
   constructor(shows: readonly string[]) {
     this.missing = new Set(shows);
@@ -55,6 +57,28 @@ class Findings {
         checksum,
       });
     }
+  }
+
+  /** Runs what follows the last step, or takes over what that came to after another run. */
+  finish(execution: Execution<Notes>): void {
+    const { notes } = execution;
+    // Of those who are stuck the reason is told, which is not in the state.
+    const state = execution.stuck().length > 0 ? null : execution.state();
+    let end = state === null ? undefined : this.ends.get(state);
+    if (!end) {
+      const before = { found: new Map(notes.found), reached: new Set(notes.reached) };
+      notes.found.clear();
+      notes.reached.clear();
+      execution.finish();
+      end = { found: new Map(notes.found), reached: new Set(notes.reached) };
+      if (state !== null) this.ends.set(state, end);
+      notes.found.clear();
+      for (const [invariant, how] of before.found) notes.found.set(invariant, how);
+      for (const name of before.reached) notes.reached.add(name);
+    }
+    for (const [invariant, how] of end.found)
+      if (!notes.found.has(invariant)) notes.found.set(invariant, how);
+    for (const name of end.reached) notes.reached.add(name);
   }
 
   take(execution: Execution<Notes>): void {
@@ -94,7 +118,11 @@ export function judge(
   if ('reason' in begun) return { kind: 'not-applicable', reason: begun.reason };
   const findings = new Findings(workload.fixture.shows);
   const touched: Future = new Map();
-  const explored = explore(begun.start, (execution) => findings.take(execution), bounds, prefix, touched);
+  const explored = explore(begun.start, (execution) => findings.take(execution), bounds, {
+    prefix,
+    touched,
+    finish: (execution) => findings.finish(execution),
+  });
   if (prefix.length === 0) shorten(findings, begun.start, touched);
   return verdictOf(findings, explored, workload);
 }

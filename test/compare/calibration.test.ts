@@ -1,16 +1,13 @@
 import { loadFixtures, loadVariants } from '../../src/compare/load';
 import { agreement, outcomeOf, readDifferences, readObservations } from '../../src/compare/observed';
-import { defaultBounds } from '../../src/explore/index';
 import { judge } from '../../src/judge/index';
 import { outcomePhrase } from '../../src/report/observed_page';
-import { compile, type Fixture } from '../../src/workload/index';
+import { compile } from '../../src/workload/index';
 
 const observations = readObservations();
 const differences = readDifferences();
 const kernels = [...new Set(observations.workloads.flatMap(({ observed }) => Object.keys(observed)))];
 const loaded = loadVariants(kernels);
-/** Enough for every cell but those that are listed as not judged. */
-const bounds = { ...defaultBounds, maxExecutions: 300 };
 
 describe('what real kernels did', () => {
   test('was observed in 31 workloads on eight kernels', () => {
@@ -26,7 +23,7 @@ describe('what real kernels did', () => {
       const found = loaded.flatMap(({ variant }) => {
         const outcome = outcomeOf(observations, id, variant.meta.id);
         if (outcome === null) return [];
-        const mark = agreement(outcome, judge(workload, variant, bounds));
+        const mark = agreement(outcome, judge(workload, variant));
         return mark === 'agrees' ? [] : [{ workload: id, variant: variant.meta.id, mark }];
       });
       const listed = differences.filter(({ workload: one }) => one === id);
@@ -36,25 +33,7 @@ describe('what real kernels did', () => {
     },
     120_000,
   );
-
-  test('concurrent-4-writers is judged with two of its writers', () => {
-    const { fixture } = loadFixtures(['concurrent-4-writers'])[0]!;
-    const two = compile(withTwoWriters(fixture));
-    const cut = differences.filter(({ workload }) => workload === 'concurrent-4-writers');
-    const verdicts = loadVariants(cut.map(({ variant }) => variant)).map(({ variant }) =>
-      judge(two, variant, bounds),
-    );
-    expect(verdicts.map(({ kind }) => kind)).toEqual(cut.map(() => 'survives'));
-  }, 60_000);
 });
-
-/** Writers a and b, and a monitor that un-protects at the second event. */
-function withTwoWriters(fixture: Fixture): Fixture {
-  const tasks = new Map([...fixture.tasks].filter(([actor]) => !['c', 'd'].includes(actor)));
-  const [wait, post, second] = tasks.get('monitor')!;
-  tasks.set('monitor', [wait!, post!, second!, fixture.tasks.get('monitor')!.at(-1)!]);
-  return { ...fixture, tasks };
-}
 
 describe('the list of differences', () => {
   test('names cells that were observed, each once, with a reason', () => {

@@ -108,9 +108,9 @@ describe('what is kept of a frame is what somebody may still read', () => {
     const { program, inner } = evaluate(code);
     const frame = program(inner) as unknown as Frame;
     for (let i = 0; i < step; i++) frame.next();
-    const [own] = [frame.save()!];
-    const state = own.starts.length > 1 ? own.state.slice(0, own.starts[1]) : own.state;
-    return state.filter((value): value is string => typeof value === 'string' && /^(?:old|new)/.test(value));
+    return frame
+      .save()!
+      .states[0]!.filter((value): value is string => typeof value === 'string' && /^(?:old|new)/.test(value));
   }
   const cases: [what: string, code: string, step: number, expected: string[]][] = [
     [

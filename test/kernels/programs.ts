@@ -5,11 +5,17 @@ import type { Override } from '../judge/broken_kernel';
 export type Op =
   | { readonly under: number; readonly ops: readonly Op[] }
   | { readonly reads: number }
-  | { readonly writes: number };
+  | { readonly writes: number }
+  | { readonly drops: number };
 
 export const under = (lock: number, ...ops: readonly Op[]): Op => ({ under: lock, ops });
 export const reads = (number: number): Op => ({ reads: number });
 export const writes = (number: number): Op => ({ writes: number });
+/** Drops one of REFERENCES references, which may change places with others that do, unless it is the last. */
+export const drops = (number: number): Op => ({ drops: number });
+const REFERENCES = 2;
+/** Counts of references stand behind the numbers. */
+const COUNTS = 10;
 
 /** Every number that an actor meets goes into what the end tells of the actor. */
 function* perform(k: Kernel, ops: readonly Op[]): KRun<void> {
@@ -22,6 +28,21 @@ function* perform(k: Kernel, ops: readonly Op[]): KRun<void> {
       yield* k.spin_unlock(lock);
       continue;
     }
+    if ('drops' in op) {
+      const at = COUNTS + op.drops;
+      const left = (): number => numbers[at] ?? REFERENCES;
+      yield* k.stepOn(
+        'drop',
+        () => [pageFlagsObject(pfn(1000 + at))],
+        1,
+        () => {
+          numbers[at] = left() - 1;
+          if (left() === 0) k.task.stores = (k.task.stores * 31 + 7) % 99991;
+        },
+        () => Number(left() > 1),
+      );
+      continue;
+    }
     const isWrite = 'writes' in op;
     const at = isWrite ? op.writes : op.reads;
     yield* k.step('touch', pageFlagsObject(pfn(1000 + at)), isWrite, () => {
@@ -31,7 +52,7 @@ function* perform(k: Kernel, ops: readonly Op[]): KRun<void> {
   }
 }
 
-export const NAMES = ['a', 'b', 'c'];
+const NAMES = ['a', 'b', 'c', 'd'];
 
 /** mprotect() as a kernel that runs the program of whoever asks. */
 export function kernelRunning(programs: readonly (readonly Op[])[]): Override {
@@ -40,4 +61,12 @@ export function kernelRunning(programs: readonly (readonly Op[])[]): Override {
     return 0;
   }
   return { do_mprotect_pkey };
+}
+
+/** Actors of which each asks for one call, which runs its program. */
+export function bodyOf(programs: readonly unknown[]): string {
+  const names = NAMES.slice(0, programs.length);
+  const touched = names.map((name) => `  - ${name}: write guest\n`).join('');
+  const tasks = names.map((name) => `  ${name}: [mprotect guest r]\n`).join('');
+  return `memory:\n  guest: { size: 4KiB }\nstart:\n${touched}tasks:\n${tasks}`;
 }

@@ -19,10 +19,10 @@ import {
   VM_WRITE,
 } from '../flags';
 import type { Kernel, KRun } from '../kernel';
-import { stateHash } from '../memento';
 import type { Vma } from '../mm';
 import { load, store, type Translation } from '../mmu';
 import type { Signal } from '../task';
+import { stateHash } from '../teller';
 import { type Content, hex, type Vaddr, vpnOf } from '../units';
 
 /** What the CPU says of a fault: `present` is "a protection, not a missing entry", kept of reads, of which it is asked. */

@@ -1,0 +1,32 @@
+/** What an execution keeps to come back to a moment, or to know one again. */
+import type { Memento, SavedFrames } from '../core/index';
+
+/** A moment of an execution that it can come back to. */
+export interface Checkpoint {
+  readonly state: Memento;
+  /** By actor. */
+  readonly programs: readonly SavedFrames[];
+  /** By actor: whether it has no next step. */
+  readonly ends: readonly boolean[];
+  readonly steps: number;
+  readonly preemptions: number;
+  readonly checksum: number;
+  readonly spinning: readonly number[];
+  readonly rounds: readonly Round[];
+}
+
+/** What a look at an execution finds. */
+export interface Looked {
+  /** By actor. */
+  readonly programs: readonly SavedFrames[];
+  /** By actor: whether it has no next step. */
+  readonly ends: readonly boolean[];
+  readonly hash: number;
+}
+
+/** A moment at which an actor was about to try an access again. */
+export interface Round {
+  readonly state: number;
+  /** Steps before it. */
+  readonly steps: number;
+}
