@@ -9,7 +9,7 @@ import { kindOf, type Task } from '../core/index';
 import { type Footprint, Manner, mannerOf, withReleases } from './footprint';
 import type { Traffic } from './traffic';
 
-/** Bits of a word, less those of locks that are released. */
+/** The bits of a word, less what one more step may come with. */
 const MOST_OBJECTS = 24;
 
 export class Block {
@@ -34,8 +34,10 @@ export class Block {
     this.before = locks.map(({ id }) => id);
   }
 
+  /** Whether another step may be added, whatever it touches and releases. */
   get hasRoom(): boolean {
-    return this.touched.size + this.released.length < MOST_OBJECTS;
+    const { first, touched, released } = this;
+    return first.objects.length + touched.size + released.length < MOST_OBJECTS;
   }
 
   /** Adds a step that was taken, with what it released. */

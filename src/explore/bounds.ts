@@ -12,7 +12,7 @@ export const defaultBounds: ExploreOptions = { maxExecutions: 50_000, maxSteps: 
 export interface Explored {
   /** Runs from the start, to the end or to a state that was seen before. */
   executions: number;
-  /** Distinct prefixes of schedules that were entered. */
+  /** Choices that were entered: distinct beginnings of runs after which it matters who goes on. */
   states: number;
   /** False: a bound was hit, `stoppedBy` says which. */
   complete: boolean;
