@@ -135,6 +135,13 @@ const section = fc.tuple(lock, fc.array(inner, { maxLength: 3 })).map(([outer, o
 );
 const program = fc.array(fc.oneof(section, section, access), { minLength: 1, maxLength: 3 });
 
+/** With SEED and RUNS in the environment others are tried, or more, as after a change of the search. */
+const tries = (runs: number) => ({
+  seed: Number(process.env.SEED ?? 20191025),
+  numRuns: Number(process.env.RUNS ?? runs),
+  endOnFailure: true,
+});
+
 /** The same for other numbers and other locks. */
 const apart = (op: Op): Op =>
   'under' in op
@@ -164,11 +171,7 @@ test('random pairs far apart, beside an access that may join them: no end and no
     expect(less!.explored!.complete).toBe(true);
     expect([...lost(all!, less!), ...lost(some!, less!)]).toEqual([]);
   });
-  fc.assert(property, {
-    seed: Number(process.env.SEED ?? 20191025),
-    numRuns: Number(process.env.RUNS ?? 30),
-    endOnFailure: true,
-  });
+  fc.assert(property, tries(30));
 });
 
 test('random programs: no end and no deadlock is lost', () => {
@@ -184,9 +187,5 @@ test('random programs: no end and no deadlock is lost', () => {
     expect(less!.explored!.complete).toBe(true);
     expect([...lost(all!, less!), ...lost(some!, less!)]).toEqual([]);
   });
-  fc.assert(property, {
-    seed: Number(process.env.SEED ?? 20191025),
-    numRuns: Number(process.env.RUNS ?? 150),
-    endOnFailure: true,
-  });
+  fc.assert(property, tries(150));
 });
