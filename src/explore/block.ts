@@ -18,8 +18,7 @@ export class Block {
   private readonly before: readonly number[];
   /** What its steps touch that others touch, too. */
   private readonly touched = new Map<number, Manner>();
-  private readonly released: number[] = [];
-  private shared = 0;
+  private readonly released: { readonly lock: number; readonly isShared: boolean }[] = [];
 
   /**
    * @param first the step that it begins with, as announced
@@ -48,8 +47,7 @@ export class Block {
       if (i < step.releasesFrom) {
         if (this.traffic.isContested(object)) this.touch(object, mannerOf(step, i));
       } else if (this.length === 1 || this.traffic.isContested(object)) {
-        if (((step.writes >> i) & 1) === 0) this.shared |= 1 << this.released.length;
-        this.released.push(object);
+        this.released.push({ lock: object, isShared: mannerOf(step, i) === Manner.read });
       }
     }
   }
@@ -62,26 +60,26 @@ export class Block {
 
   /** @param locks that the actor holds at its end */
   footprint(locks: Task['spinlocks']): Footprint {
-    const { first, released, shared } = this;
-    if (!this.isWholeSection(locks)) return withReleases(first, released, shared);
+    const isWhole = this.isWholeSection(locks);
+    const released = isWhole ? this.released.filter(({ lock }) => !isSpinlock(lock)) : this.released;
+    return withReleases(
+      isWhole ? this.section() : this.first,
+      released.map(({ lock }) => lock),
+      released.reduce((bits, { isShared }, i) => bits | (Number(isShared) << i), 0),
+    );
+  }
+
+  /** All that a section touches. Whatever lock was taken on the way is free again, so it is merely read. */
+  private section(): Footprint {
     const objects: number[] = [];
     let writes = 0;
     let commutes = 0;
     for (const [object, manner] of this.touched) {
-      // Whatever lock was taken on the way is free again.
       if (manner !== Manner.read && !isSpinlock(object)) writes |= 1 << objects.length;
       if (manner === Manner.commutingWrite) commutes |= 1 << objects.length;
       objects.push(object);
     }
-    const whole = { objects, writes, commutes, acquires: true, releasesFrom: objects.length };
-    const others = released
-      .map((object, i) => [object, (shared >> i) & 1] as const)
-      .filter(([o]) => !isSpinlock(o));
-    return withReleases(
-      whole,
-      others.map(([object]) => object),
-      others.reduce((bits, [, bit], i) => bits | (bit << i), 0),
-    );
+    return { objects, writes, commutes, acquires: true, releasesFrom: objects.length };
   }
 
   private isWholeSection(locks: Task['spinlocks']): boolean {

@@ -1,13 +1,17 @@
 /** What an execution keeps to come back to a moment, or to know one again. */
 import type { Memento, SavedFrames } from '../core/index';
 
-/** A moment of an execution that it can come back to. */
-export interface Checkpoint {
-  readonly state: Memento;
+/** Where the actors stand. */
+interface Standing {
   /** By actor. */
   readonly programs: readonly SavedFrames[];
   /** By actor: whether it has no next step. */
   readonly ends: readonly boolean[];
+}
+
+/** A moment of an execution that it can come back to. */
+export interface Checkpoint extends Standing {
+  readonly state: Memento;
   readonly steps: number;
   readonly preemptions: number;
   readonly checksum: number;
@@ -16,11 +20,7 @@ export interface Checkpoint {
 }
 
 /** What a look at an execution finds. */
-export interface Looked {
-  /** By actor. */
-  readonly programs: readonly SavedFrames[];
-  /** By actor: whether it has no next step. */
-  readonly ends: readonly boolean[];
+export interface Looked extends Standing {
   readonly hash: number;
 }
 

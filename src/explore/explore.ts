@@ -147,11 +147,12 @@ class Search<Notes extends object> {
   private take(choice: Choice, owner: number): void {
     const { execution, traffic } = this;
     const actor = choice.taken;
-    const block = new Block(execution.announced(actor)!, execution.locksOf(actor), traffic);
-    do {
-      traffic.note(owner, execution.announced(actor)!, execution.locksOf(actor));
+    let next: Footprint | null = execution.announced(actor)!;
+    const block = new Block(next, execution.locksOf(actor), traffic);
+    for (; next; next = block.hasRoom ? this.unnoticed(actor) : null) {
+      traffic.note(owner, next, execution.locksOf(actor));
       block.add(execution.take(actor));
-    } while (block.hasRoom && this.isUnnoticed(actor));
+    }
     const step = block.footprint(execution.locksOf(actor));
     choice.length = block.length;
     this.wants.noteRaces(owner, accessesOf(step));
@@ -160,17 +161,17 @@ class Search<Notes extends object> {
     addStep(choice.future, owner, step);
   }
 
-  /** Whether what the actor does next is part of what it has done. */
-  private isUnnoticed(actor: number): boolean {
+  /** What the actor does next, where that is part of what it has done. */
+  private unnoticed(actor: number): Footprint | null {
     const { execution, bounds } = this;
-    return (
+    const mayGoOn =
       execution.roundFrom === null &&
       execution.schedule.length <= bounds.maxSteps &&
       execution.canStep(actor) &&
       !execution.hardware.has(actor) &&
-      !execution.isHardwareAble &&
-      !this.traffic.isNoticed(execution.announced(actor)!, execution.locksOf(actor))
-    );
+      !execution.isHardwareAble;
+    const next = mayGoOn ? execution.announced(actor) : null;
+    return next && !this.traffic.isNoticed(next, execution.locksOf(actor)) ? next : null;
   }
 
   /** @param state of the choice after it */

@@ -13,8 +13,8 @@ interface Touched {
   writers: number;
   /** Those whose writes change places with others of their kind. */
   commuters: number;
-  /** Spinlocks that were held at every touch so far, and at every write. */
-  underAlways: readonly number[];
+  /** Spinlocks that were held at every touch so far, and at every write; null before the first. */
+  underAlways: readonly number[] | null;
   underWrites: readonly number[] | null;
 }
 
@@ -45,32 +45,17 @@ export class Traffic {
   private noteOne(actor: number, object: number, manner: Manner, locks: Task['spinlocks']): void {
     let touched = this.objects.get(object);
     if (!touched) {
-      touched = {
-        readers: 0,
-        writers: 0,
-        commuters: 0,
-        underAlways: locks.map(({ id }) => id),
-        underWrites: null,
-      };
+      touched = { readers: 0, writers: 0, commuters: 0, underAlways: null, underWrites: null };
       this.objects.set(object, touched);
     }
     const wasContested = isContested(touched);
     if (manner === Manner.read) touched.readers |= actor;
     else if (manner === Manner.write) touched.writers |= actor;
     else touched.commuters |= actor;
-    let isLess = false;
-    if (!touched.underAlways.every((id) => holds(locks, id))) {
-      touched.underAlways = touched.underAlways.filter((id) => holds(locks, id));
-      isLess = true;
-    }
-    if (manner !== Manner.read) {
-      const before = touched.underWrites;
-      if (before === null) touched.underWrites = locks.map(({ id }) => id);
-      else if (!before.every((id) => holds(locks, id))) {
-        touched.underWrites = before.filter((id) => holds(locks, id));
-        isLess = true;
-      }
-    }
+    const { underAlways, underWrites } = touched;
+    touched.underAlways = alsoUnder(underAlways, locks);
+    if (manner !== Manner.read) touched.underWrites = alsoUnder(underWrites, locks);
+    const isLess = touched.underAlways !== underAlways || touched.underWrites !== underWrites;
     if (!isContested(touched)) return;
     if (isLess || !wasContested) this.hasNews = true;
     this.introduce(touched.readers | touched.writers | touched.commuters);
@@ -143,8 +128,8 @@ export class Traffic {
     for (let i = 0; i < step.releasesFrom; i++) {
       const touched = this.objects.get(step.objects[i]!);
       if (!touched || !isContested(touched)) continue;
-      const guards = mannerOf(step, i) === Manner.read ? touched.underWrites! : touched.underAlways;
-      if (!guards.some((id) => holds(locks, id))) return true;
+      const guards = mannerOf(step, i) === Manner.read ? touched.underWrites : touched.underAlways;
+      if (!guards!.some((id) => holds(locks, id))) return true;
     }
     return false;
   }
@@ -153,6 +138,12 @@ export class Traffic {
 function isContested({ readers, writers, commuters }: Touched): boolean {
   const all = readers | writers | commuters;
   return (all & (all - 1)) !== 0 && (writers !== 0 || (commuters !== 0 && readers !== 0));
+}
+
+/** @returns the same list where none is gone */
+function alsoUnder(before: readonly number[] | null, locks: Task['spinlocks']): readonly number[] {
+  if (before === null) return locks.map(({ id }) => id);
+  return before.every((id) => holds(locks, id)) ? before : before.filter((id) => holds(locks, id));
 }
 
 const holds = (locks: Task['spinlocks'], id: number): boolean => locks.some((lock) => lock.id === id);

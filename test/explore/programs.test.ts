@@ -1,8 +1,7 @@
 /** Programs over spinlocks and numbers, put in place of a system call: what a search finds of them, and plain orders do. */
 import fc from 'fast-check';
-import { workload } from '../judge/broken_kernel';
-import { bodyOf, drops, kernelRunning, type Op, reads, under, writes } from '../kernels/programs';
-import { findings, lost, plain, random, reduced, within } from './searches';
+import { drops, type Op, reads, under, writes } from '../kernels/programs';
+import { findingsOf, lost, plain, random, reduced, within } from './searches';
 
 interface Row {
   readonly name: string;
@@ -85,13 +84,7 @@ const rows: readonly Row[] = [
 ];
 
 test.each(rows)('nothing is lost: $name', ({ programs }) => {
-  const [less, all] = findings(
-    workload(bodyOf(programs)),
-    'linux-4.19',
-    kernelRunning(programs),
-    reduced,
-    plain(5_000),
-  )!;
+  const [less, all] = findingsOf(programs, reduced, plain(5_000));
   expect(all!.explored!.complete).toBe(true);
   expect([...lost(all!, less!), ...lost(less!, all!)]).toEqual([]);
 });
@@ -115,7 +108,7 @@ const deadlocks: readonly Row[] = [
 ];
 
 test.each(deadlocks)('a deadlock is found: $name', ({ programs }) => {
-  const [less] = findings(workload(bodyOf(programs)), 'linux-4.19', kernelRunning(programs), reduced)!;
+  const [less] = findingsOf(programs, reduced);
   expect([...less!.broken.keys()]).toContain('no-deadlock');
 });
 
@@ -142,6 +135,13 @@ const tries = (runs: number) => ({
   endOnFailure: true,
 });
 
+/** @param runs that change actors by chance, beside the first ones of every order */
+function expectNothingLost(programs: readonly (readonly Op[])[], runs: number): void {
+  const [less, all, some] = findingsOf(programs, within(20_000), plain(300), random(runs));
+  expect(less!.explored!.complete).toBe(true);
+  expect([...lost(all!, less!), ...lost(some!, less!)]).toEqual([]);
+}
+
 /** The same for other numbers and other locks. */
 const apart = (op: Op): Op =>
   'under' in op
@@ -160,32 +160,14 @@ test('random pairs far apart, beside an access that may join them: no end and no
   const property = fc.property(pair, pair, fc.array(access, { maxLength: 1 }), (near, far, joining) => {
     const [first, second] = far.map((ops) => ops.map(apart));
     const programs = [...near, first!, [...second!, ...joining]];
-    const [less, all, some] = findings(
-      workload(bodyOf(programs)),
-      'linux-4.19',
-      kernelRunning(programs),
-      within(20_000),
-      plain(300),
-      random(200),
-    )!;
-    expect(less!.explored!.complete).toBe(true);
-    expect([...lost(all!, less!), ...lost(some!, less!)]).toEqual([]);
+    expectNothingLost(programs, 200);
   });
   fc.assert(property, tries(30));
 });
 
 test('random programs: no end and no deadlock is lost', () => {
   const property = fc.property(fc.array(program, { minLength: 2, maxLength: 3 }), (programs) => {
-    const [less, all, some] = findings(
-      workload(bodyOf(programs)),
-      'linux-4.19',
-      kernelRunning(programs),
-      within(20_000),
-      plain(300),
-      random(100),
-    )!;
-    expect(less!.explored!.complete).toBe(true);
-    expect([...lost(all!, less!), ...lost(some!, less!)]).toEqual([]);
+    expectNothingLost(programs, 100);
   });
   fc.assert(property, tries(150));
 });

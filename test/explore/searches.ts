@@ -3,7 +3,8 @@ import { Execution, type Explored, explore, type Start, showSchedule } from '../
 import { explorePlain } from '../../src/explore/plain';
 import { begin, type Notes } from '../../src/judge/index';
 import type { Workload } from '../../src/workload/index';
-import { kernelOf, type Override } from '../judge/broken_kernel';
+import { kernelOf, type Override, workload } from '../judge/broken_kernel';
+import { bodyOf, kernelRunning, type Op } from '../kernels/programs';
 import { endState } from './end_state';
 
 /** Each with a schedule that leads there. */
@@ -92,6 +93,10 @@ export function findings(
     return { explored, ...found };
   });
 }
+
+/** The same of programs over locks and numbers, one for each actor. */
+export const findingsOf = (programs: readonly (readonly Op[])[], ...searches: Search[]): Findings[] =>
+  findings(workload(bodyOf(programs)), 'linux-4.19', kernelRunning(programs), ...searches)!;
 
 /** What one search finds and the other does not, with the schedules. */
 export const lost = (from: Findings, by: Findings): string[] =>

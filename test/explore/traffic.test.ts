@@ -1,20 +1,13 @@
 /** Steps that nobody else can notice belong to the step before them: how many orders are left, and that none is lost. */
 import { Block } from '../../src/explore/block';
 import { Traffic } from '../../src/explore/traffic';
-import { workload } from '../judge/broken_kernel';
-import { bodyOf, kernelRunning, type Op, reads, under, writes } from '../kernels/programs';
-import { type Findings, findings, lost, plain, reduced } from './searches';
+import { type Op, reads, under, writes } from '../kernels/programs';
+import { type Findings, findingsOf, lost, plain, reduced } from './searches';
 
 type Programs = readonly (readonly Op[])[];
 
 function searched(programs: Programs): { less: Findings; all: Findings } {
-  const [less, all] = findings(
-    workload(bodyOf(programs)),
-    'linux-4.19',
-    kernelRunning(programs),
-    reduced,
-    plain(5_000),
-  )!;
+  const [less, all] = findingsOf(programs, reduced, plain(5_000));
   expect(all!.explored!.complete).toBe(true);
   return { less: less!, all: all! };
 }
