@@ -34,18 +34,29 @@ export interface Run {
   readonly trace: Trace;
   /** What was broken, as `invariant: what was seen`. */
   readonly found: readonly string[];
+  /** Whose turn it was, step by step. */
+  readonly schedule: readonly number[];
   /** Of what its steps touched, for the replay token. */
   readonly checksum: number;
   /** The schedule could not be followed to its end: it belongs to another version of the model. */
   readonly diverged: boolean;
 }
 
-/** One schedule of one fixture under one variant, told step by step. */
-export function simulate(workload: Workload, { variant }: LoadedVariant, schedule: readonly number[]): Run {
+/**
+ * One schedule of one fixture under one variant, told step by step.
+ * @param goesOn where the schedule ends the run goes on without preemptions; otherwise it ends there, as a witness does
+ */
+export function simulate(
+  workload: Workload,
+  { variant }: LoadedVariant,
+  schedule: readonly number[],
+  goesOn = false,
+): Run {
   const Kernel = buildKernel(variant.layers, tellAll);
   const start = prepareJudged(workload, Kernel);
-  const { trace, execution, diverged } = traceRun(start, variant.meta.id, schedule);
-  return { trace, found: foundIn(execution.notes), checksum: execution.checksum, diverged };
+  const { trace, execution, diverged } = traceRun(start, variant.meta.id, schedule, goesOn);
+  const { notes, checksum } = execution;
+  return { trace, found: foundIn(notes), schedule: execution.schedule, checksum, diverged };
 }
 
 /** One cell with the runs that prove it. */

@@ -125,7 +125,9 @@ export function runReplay(
   if (!cell.variant.variant.meta.builds) {
     throw new InputError('input', `${variant}: ${verdictSentence(buildVerdict(cell.variant))}`);
   }
-  const { text, found, diverged, checksum } = drawRun(cell, asked.schedule, options, terminal);
+  // Without a checksum it is the beginning of a run, which goes on.
+  const goesOn = asked.checksum === null;
+  const { text, found, diverged, checksum } = drawRun(cell, asked.schedule, options, terminal, goesOn);
   const isOther = diverged || (asked.checksum !== null && asked.checksum !== shortChecksum(checksum));
   const told = found.length > 0 ? found.map((one) => `broken   ${one}\n`).join('') : 'broken   nothing\n';
   const head = `fixture  ${cell.fixture.fixture.name}\nvariant  ${cell.variant.variant.meta.id}\n${told}`;
@@ -210,14 +212,15 @@ function drawRun(
   schedule: readonly number[],
   options: RunOptions,
   terminal: Terminal,
+  goesOn = false,
 ): { text: string; found: readonly string[]; diverged: boolean; checksum: number } {
   const { fixture, variant } = cell;
   const run = blaming(cell.variant.variant.meta.id, () =>
-    simulate(compile(fixture.fixture), variant, schedule),
+    simulate(compile(fixture.fixture), variant, schedule, goesOn),
   );
   const replay = {
     ...argumentsOf(cell),
-    token: showToken(schedule, run.checksum, fixture.fixture.machine.hardware),
+    token: showToken(run.schedule, run.checksum, fixture.fixture.machine.hardware),
   };
   const screen = { ...screenOf(terminal, options), full: options.full ?? false };
   return {

@@ -194,7 +194,8 @@ function addReplay(program: Command, terminal: Terminal, run: Run): void {
     .argument('<variant>', 'a built-in variant or your own .ts or .js file')
     .argument(
       '<schedule>',
-      'from a replay line, for example a12b3a-0f3c9e: 12 steps of the first actor, 3 of the second, ...',
+      'from a replay line, for example a12b3a-0f3c9e: 12 steps of the first actor, 3 of the second, ...; ' +
+        'without what stands after the dash the run goes on to its end',
     )
     .option('--full', 'also the steps that changed nothing')
     .addOption(

@@ -68,7 +68,7 @@ class Stage {
     loaded: LoadedVariant,
     rivals: readonly LoadedVariant[],
   ): ShownRun {
-    const trace = this.trace(loaded, schedule);
+    const trace = this.trace(loaded, schedule, false);
     const variant = loaded.variant.meta.id;
     return {
       fixture: fixture.fixture.name,
@@ -76,16 +76,16 @@ class Stage {
       broken,
       trace,
       replay: { fixture: fixture.argument, variant: loaded.argument ?? variant, token },
-      beside: rivals.map((rival) => besideOf(trace, this.trace(rival, schedule))),
+      beside: rivals.map((rival) => besideOf(trace, this.trace(rival, schedule, trace.isOver))),
     };
   }
 
-  private trace(loaded: LoadedVariant, schedule: readonly number[]): Trace {
+  private trace(loaded: LoadedVariant, schedule: readonly number[], goesOn: boolean): Trace {
     const { meta } = loaded.variant;
-    const key = `${meta.id} ${schedule.join()}`;
+    const key = `${meta.id} ${schedule.join()} ${goesOn}`;
     let trace = this.traces.get(key);
     if (!trace) {
-      trace = blaming(meta.id, () => traceRun(this.start(loaded), meta.id, schedule).trace);
+      trace = blaming(meta.id, () => traceRun(this.start(loaded), meta.id, schedule, goesOn).trace);
       this.traces.set(key, trace);
     }
     return trace;

@@ -36,7 +36,7 @@ export interface Parting {
 
 export interface Divergence {
   readonly fixture: string;
-  /** For `faultline replay`. */
+  /** For `faultline replay` of the first variant. */
   readonly token: string;
   readonly steps: { readonly a: number; readonly b: number };
   /** Number of the step, from 1; null where both do the same to the end. */
@@ -64,7 +64,7 @@ interface Followed {
   readonly trace: Trace;
   readonly steps: readonly Step[];
   readonly stacks: readonly Error[];
-  readonly checksum: number;
+  readonly token: string;
   readonly own: readonly string[];
 }
 
@@ -82,7 +82,7 @@ export function divergenceOf(
   const [sitesA, sitesB] = [sitesAt(ofA, at), sitesAt(ofB, at)];
   return {
     fixture: workload.fixture.name,
-    token: showToken(schedule, ofA.checksum, workload.fixture.machine.hardware),
+    token: ofA.token,
     steps: { a: ofA.steps.length, b: ofB.steps.length },
     at: isEqual ? null : at + 1,
     last,
@@ -126,8 +126,9 @@ function follow(
     // The stack tells who asked for a step.
     natively(() => {
       const start = prepareJudged(workload, Kernel);
-      const { trace, execution } = traceRun(start, variant.meta.id, schedule);
-      return { trace, steps: stepsOf(trace.lines), stacks, checksum: execution.checksum, own };
+      const { trace, execution } = traceRun(start, variant.meta.id, schedule, true);
+      const token = showToken(execution.schedule, execution.checksum, workload.fixture.machine.hardware);
+      return { trace, token, steps: stepsOf(trace.lines), stacks, own };
     }),
   );
 }

@@ -12,7 +12,7 @@ interface Standing {
 /** A moment of an execution that it can come back to. */
 export interface Checkpoint extends Standing {
   readonly state: Memento;
-  readonly steps: number;
+  readonly schedule: readonly number[];
   readonly preemptions: number;
   readonly checksum: number;
   readonly spinning: readonly number[];

@@ -209,12 +209,12 @@ export class Execution<Notes extends object> {
     const { programs, ends } = looked;
     const { preemptions, checksum, spinning } = this;
     const state = this.memory.save();
-    const steps = this.schedule.length;
-    return { state, programs, ends, steps, preemptions, checksum, spinning, rounds: [...this.rounds] };
+    const [schedule, rounds] = [[...this.schedule], [...this.rounds]];
+    return { state, programs, ends, schedule, preemptions, checksum, spinning, rounds };
   }
 
   /** Back to a moment of this execution. */
-  restore({ state, programs, ends, steps, preemptions, checksum, spinning, rounds }: Checkpoint): void {
+  restore({ state, programs, ends, schedule, preemptions, checksum, spinning, rounds }: Checkpoint): void {
     this.memory.restore(state);
     this.known = state.hash;
     this.looked = null;
@@ -227,7 +227,7 @@ export class Execution<Notes extends object> {
       running.saved = saved;
       running.next = ends[i] ? null : running.task.pending;
     }
-    this.schedule.length = steps;
+    this.schedule.splice(0, this.schedule.length, ...schedule);
     this.preemptions = preemptions;
     this.checksum = checksum;
   }

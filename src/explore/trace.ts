@@ -67,9 +67,11 @@ export interface Trace {
   readonly start: readonly SoloStep[];
   /** The tasks, in the order of the schedule. */
   readonly lines: readonly TraceLine[];
+  /** Nobody can go on. A run that shows a break may end there, while the tasks are still under way. */
+  readonly isOver: boolean;
   /** One after another, when the tasks have ended; without steps of the kernel's own in which nothing is told. */
   readonly finish: readonly SoloStep[];
-  /** Entries of the regions before the tasks began and after they ended; runs of equal entries are one. */
+  /** Entries of the regions before the tasks began and after the last step; runs of equal entries are one. */
   readonly before: readonly EntryState[];
   readonly after: readonly EntryState[];
 }

@@ -78,11 +78,15 @@ function newsOf(list: () => readonly string[], seen = 0): () => readonly string[
   };
 }
 
-/** @param schedule whose turn it is, step by step; where it ends, whoever can goes on, the last actor first */
+/**
+ * @param schedule whose turn it is, step by step
+ * @param goesOn where that ends whoever can goes on, the last actor first; otherwise the run ends there, too
+ */
 export function traceRun<Notes extends object>(
   start: ToldStart<Notes>,
   variant: string,
   schedule: readonly number[],
+  goesOn: boolean,
 ): { trace: Trace; execution: Execution<Notes>; diverged: boolean } {
   const { workload } = start;
   const writer = new TraceWriter(workload);
@@ -91,8 +95,38 @@ export function traceRun<Notes extends object>(
   writer.machine = machine;
   writer.news = newsOf(() => start.found(execution.notes), start.found(start.notes).length);
   const before = entriesOf(machine);
+  const diverged = follow(execution, schedule, goesOn, (position) => writer.step(execution, position));
+  const after = entriesOf(machine);
+  const isOver = execution.enabled().length === 0;
+  const finish = isOver ? writer.finish(execution) : [];
+  const { actors, lines } = writer;
+  const trace = {
+    fixture: workload.fixture.name,
+    variant,
+    actors,
+    start: start.steps,
+    lines,
+    isOver,
+    finish,
+    before,
+    after,
+  };
+  return { trace, execution, diverged };
+}
+
+/**
+ * As traceRun() has it.
+ * @param step lets an actor take his step
+ * @returns whether somebody could not take the step that the schedule has for him
+ */
+function follow<Notes extends object>(
+  execution: Execution<Notes>,
+  schedule: readonly number[],
+  goesOn: boolean,
+  step: (position: number) => void,
+): boolean {
   let diverged = false;
-  for (let i = 0; ; i++) {
+  for (let i = 0; goesOn || i < schedule.length; i++) {
     let position = schedule[i] ?? -1;
     if (position < 0 || !execution.canStep(position)) {
       if (i < schedule.length) diverged = true;
@@ -101,22 +135,9 @@ export function traceRun<Notes extends object>(
       const last = execution.lastActor;
       position = enabled.includes(last) ? last : enabled[0]!;
     }
-    writer.step(execution, position);
+    step(position);
   }
-  const after = entriesOf(machine);
-  const finish = writer.finish(execution);
-  const { actors, lines } = writer;
-  const trace = {
-    fixture: workload.fixture.name,
-    variant,
-    actors,
-    start: start.steps,
-    lines,
-    finish,
-    before,
-    after,
-  };
-  return { trace, execution, diverged };
+  return diverged;
 }
 
 class TraceWriter {

@@ -1,93 +1,188 @@
 /**
- * The runs of a workload by the number of their preemptions. An actor is only stopped before a step on something that
- * another touches, too: stopped elsewhere, it could as well have gone on.
+ * Runs of a workload, those with the fewest preemptions first and of these those with the fewest steps, so that
+ * whatever can be shown is shown by a shortest run: Dijkstra's search over the states at which it matters who goes on.
+ *
+ * An actor is only stopped after a step on something that another touches, too. Stopped later, before its next such
+ * step, it would have done in vain what lies between.
  */
 import type { Checkpoint } from './checkpoint';
 import { Execution } from './execution';
+import type { Footprint } from './footprint';
 import { type Future, sharedIn } from './seen';
 import type { Start } from './start';
 
-/** A run yet to be made: what it begins with, and who goes on. */
-interface Beginning {
+/** What is looked for in runs. */
+export interface Quest<Notes extends object> {
+  /** Whether a run of so many preemptions and more than so many steps could show something new. */
+  isOfUse(preemptions: number, steps: number): boolean;
+  /** Is shown the execution after each step. */
+  look(execution: Execution<Notes>): void;
+  /** Is shown the execution when nobody can go on; runs what follows then. */
+  finish(execution: Execution<Notes>): void;
+}
+
+/** Where a run comes to a choice. */
+interface Crossing<Notes extends object> {
+  readonly execution: Execution<Notes>;
   readonly schedule: readonly number[];
-  /** Where that leads; null where an execution cannot come back to it. */
-  readonly checkpoint: Checkpoint | null;
-  readonly actor: number;
   readonly preemptions: number;
+  /** Null where the execution cannot come back to here. */
+  readonly checkpoint: Checkpoint | null;
+  /** State and last actor; null where the state cannot be told. */
+  readonly place: string | null;
+}
+
+/** To look in which ways a run can go on from a crossing, or to go on with one actor. */
+interface Errand<Notes extends object> {
+  readonly crossing: Crossing<Notes>;
+  readonly actor: number | null;
+}
+
+/** Errands, which come out in the order of the preemptions and steps of the runs that they go on with. */
+class Agenda<Notes extends object> {
+  private readonly errands: Errand<Notes>[][][] = [];
+  preemptions = 0;
+  steps = 0;
+
+  add(preemptions: number, errand: Errand<Notes>): void {
+    const level = (this.errands[preemptions] ??= []);
+    (level[errand.crossing.schedule.length] ??= []).push(errand);
+  }
+
+  next(): Errand<Notes> | null {
+    for (; this.preemptions < this.errands.length; this.preemptions++, this.steps = 0) {
+      const level = this.errands[this.preemptions] ?? [];
+      for (; this.steps < level.length; this.steps++) {
+        const errand = level[this.steps]?.pop();
+        if (errand) return errand;
+      }
+    }
+    return null;
+  }
 }
 
 /**
- * @param preemptions exactly so many
- * @param touched as explore() learns it
- * @param visit is called with every execution when it has ended or comes to a state that an earlier one went on from
- * @returns false where there are more than `most` of them
+ * @param prefix the steps that every run begins with
+ * @param touched after that, as explore() learns it
+ * @param most crossings from which runs go on
+ * @returns false where there are more of them
  */
-export function exploreWithPreemptions<Notes extends object>(
+export function seek<Notes extends object>(
   start: Start<Notes>,
-  preemptions: number,
+  prefix: readonly number[],
   touched: Future,
   most: number,
-  visit: (execution: Execution<Notes>) => void,
+  quest: Quest<Notes>,
 ): boolean {
-  const shared = sharedIn(touched);
-  const seen = new Set<string>();
-  // The last one first, so what this execution has done up to a checkpoint is what it had done then.
-  const todo: Beginning[] = [];
-  let execution = new Execution(start);
-  let used = 0;
-  for (let executions = 1; ; executions++) {
-    if (executions > most) return false;
-    if (goOn(execution, used)) visit(execution);
-    const next = todo.pop();
-    if (!next) return true;
-    execution = comeBack(start, execution, next);
-    execution.take(next.actor);
-    used = next.preemptions;
-  }
-
-  /** Runs on without further preemptions; notes where there could be one. */
-  function goOn(execution: Execution<Notes>, used: number): boolean {
-    const isFull = used === preemptions;
-    for (let enabled = execution.enabled(); enabled.length > 0; enabled = execution.enabled()) {
-      const last = execution.lastActor;
-      const stays = enabled.includes(last);
-      const mayStop = !stays || (!isFull && touches(execution, last));
-      // Hardware stops nobody.
-      const others = enabled.filter((actor) => actor !== last && (mayStop || execution.hardware.has(actor)));
-      if (others.length > 0) {
-        const state = execution.state();
-        const place = `${state} ${last} ${used}`;
-        if (state !== null && seen.has(place)) return isFull;
-        seen.add(place);
-        const rest = stays ? others : others.slice(1);
-        const checkpoint = rest.length > 0 ? execution.save() : null;
-        const schedule = checkpoint ? [] : [...execution.schedule];
-        for (const actor of rest) {
-          const preemptions = used + Number(stays && !execution.hardware.has(actor));
-          todo.push({ schedule, checkpoint, actor, preemptions });
-        }
-      }
-      execution.take(stays ? last : enabled[0]!);
+  const seeker = new Seeker(start, sharedIn(touched), quest);
+  const { agenda } = seeker;
+  seeker.begin(prefix);
+  for (let crossings = 0, errand = agenda.next(); errand; errand = agenda.next()) {
+    if (!quest.isOfUse(agenda.preemptions, agenda.steps)) return true;
+    const { crossing, actor } = errand;
+    if (actor !== null) seeker.goOnWith(crossing, actor);
+    else if (seeker.isNew(crossing)) {
+      if (++crossings > most) return false;
+      seeker.cross(crossing);
     }
-    execution.finish();
-    return isFull;
   }
-
-  function touches(execution: Execution<Notes>, actor: number): boolean {
-    return execution.announced(actor)?.objects.some((object) => shared.has(object)) ?? false;
-  }
+  return true;
 }
 
-function comeBack<Notes extends object>(
-  start: Start<Notes>,
-  execution: Execution<Notes>,
-  { schedule, checkpoint }: Beginning,
-): Execution<Notes> {
-  if (checkpoint) {
-    execution.restore(checkpoint);
-    return execution;
+class Seeker<Notes extends object> {
+  readonly agenda = new Agenda<Notes>();
+  private readonly seen = new Set<string>();
+  private execution: Execution<Notes>;
+  /** What the last step touched. */
+  private touched: Footprint | null = null;
+
+  /** @param shared what more than one actor touches */
+  constructor(
+    private readonly start: Start<Notes>,
+    private readonly shared: ReadonlySet<number>,
+    private readonly quest: Quest<Notes>,
+  ) {
+    this.execution = new Execution(start);
   }
-  const anew = new Execution(start);
-  for (const actor of schedule) anew.take(actor);
-  return anew;
+
+  begin(prefix: readonly number[]): void {
+    for (const actor of prefix) this.step(actor);
+    this.goOn();
+  }
+
+  goOnWith(crossing: Crossing<Notes>, actor: number): void {
+    this.comeBack(crossing);
+    this.step(actor);
+    this.goOn();
+  }
+
+  /** Whether no shorter run has come to the same place. */
+  isNew({ place }: Pick<Crossing<Notes>, 'place'>): boolean {
+    return place === null || !this.seen.has(place);
+  }
+
+  /** Notes in which ways a run could go on from here, and goes on in the one that stops nobody. */
+  cross(crossing: Crossing<Notes>): void {
+    this.comeBack(crossing);
+    if (crossing.place !== null) this.seen.add(crossing.place);
+    const { execution } = this;
+    const last = execution.lastActor;
+    const enabled = execution.enabled();
+    const stays = enabled.includes(last);
+    for (const actor of enabled) {
+      if (actor === last) continue;
+      // Hardware stops nobody.
+      const stops = stays && !execution.hardware.has(actor);
+      this.agenda.add(crossing.preemptions + Number(stops), { crossing, actor });
+    }
+    if (stays) {
+      this.step(last);
+      this.goOn();
+    }
+  }
+
+  private step(actor: number): void {
+    this.touched = this.execution.take(actor);
+    this.quest.look(this.execution);
+  }
+
+  /** Up to the next crossing. */
+  private goOn(): void {
+    const { execution } = this;
+    for (;;) {
+      const enabled = execution.enabled();
+      if (enabled.length === 0) return this.quest.finish(execution);
+      const last = execution.lastActor;
+      const stays = enabled.includes(last);
+      const isCrossing = !stays || this.mayStop || enabled.some((actor) => execution.hardware.has(actor));
+      if (enabled.length > 1 && isCrossing) return this.arrive();
+      this.step(stays ? last : enabled[0]!);
+    }
+  }
+
+  private get mayStop(): boolean {
+    const { touched, shared } = this;
+    return touched === null || touched.objects.some((object) => shared.has(object));
+  }
+
+  private arrive(): void {
+    const { execution } = this;
+    const { preemptions } = execution;
+    const state = execution.state();
+    const place = state === null ? null : `${state} ${execution.lastActor}`;
+    if (!this.isNew({ place })) return;
+    const schedule = [...execution.schedule];
+    const crossing = { execution, schedule, preemptions, checkpoint: execution.save(), place };
+    this.agenda.add(preemptions, { crossing, actor: null });
+  }
+
+  private comeBack({ execution, schedule, checkpoint }: Crossing<Notes>): void {
+    if (checkpoint) {
+      this.execution = execution;
+      execution.restore(checkpoint);
+    } else {
+      this.execution = new Execution(this.start);
+      for (const actor of schedule) this.execution.take(actor);
+    }
+  }
 }

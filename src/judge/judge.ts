@@ -1,106 +1,20 @@
 /** One variant on one fixture: every execution, judged. */
-import {
-  buildKernel,
-  type Cost,
-  type Kernel,
-  noCost,
-  type ResolvedVariant,
-  type Tracer,
-} from '../core/index';
+import { buildKernel, type Kernel, type ResolvedVariant, type Tracer } from '../core/index';
 import {
   defaultBounds,
-  type Execution,
+  Execution,
   type ExploreOptions,
   explore,
-  exploreWithPreemptions,
   type Future,
   prepare,
   type Start,
+  seek,
 } from '../explore/index';
 import type { Workload } from '../workload/index';
+import { Findings, isShorter } from './findings';
 import type { Notes } from './notes';
 import { observer } from './observer';
 import type { Broken, Verdict } from './verdict';
-
-/** Adds up what the executions of one cell showed. */
-class Findings {
-  readonly broken = new Map<string, Broken>();
-  readonly missing: Set<string>;
-  /** Cost of the run without preemptions. */
-  cost: Cost = noCost();
-  /** Of the runs that broke nothing, the one that reached most of the window; of these, the shortest. */
-  survivor: { schedule: readonly number[]; checksum: number; preemptions: number; reached: number } = {
-    schedule: [],
-    checksum: 0,
-    preemptions: 0,
-    reached: -1,
-  };
-  private first = true;
-  /** What followed the last step, by the state that it led to: nothing else decides on it. */
-  private readonly ends = new Map<number, Pick<Notes, 'found' | 'reached'>>();
-
-  constructor(shows: readonly string[]) {
-    this.missing = new Set(shows);
-  }
-
-  /** Keeps the shortest run for each broken invariant. */
-  takeWitness({ notes, schedule, checksum, preemptions }: Execution<Notes>): void {
-    for (const [invariant, { class: kind, saw }] of notes.found) {
-      const known = this.broken.get(invariant);
-      if (known && !isShorter(preemptions, schedule.length, known)) continue;
-      this.broken.set(invariant, {
-        invariant,
-        class: kind,
-        saw,
-        schedule: [...schedule],
-        preemptions,
-        checksum,
-      });
-    }
-  }
-
-  /** Runs what follows the last step, or takes over what that came to after another run. */
-  finish(execution: Execution<Notes>): void {
-    const { notes } = execution;
-    // Of those who are stuck the reason is told, which is not in the state.
-    const state = execution.stuck().length > 0 ? null : execution.state();
-    let end = state === null ? undefined : this.ends.get(state);
-    if (!end) {
-      const before = { found: new Map(notes.found), reached: new Set(notes.reached) };
-      notes.found.clear();
-      notes.reached.clear();
-      execution.finish();
-      end = { found: new Map(notes.found), reached: new Set(notes.reached) };
-      if (state !== null) this.ends.set(state, end);
-      notes.found.clear();
-      for (const [invariant, how] of before.found) notes.found.set(invariant, how);
-      for (const name of before.reached) notes.reached.add(name);
-    }
-    for (const [invariant, how] of end.found)
-      if (!notes.found.has(invariant)) notes.found.set(invariant, how);
-    for (const name of end.reached) notes.reached.add(name);
-  }
-
-  take(execution: Execution<Notes>): void {
-    const { notes, machine, schedule, checksum, preemptions } = execution;
-    if (this.first) this.cost = { ...machine.cost };
-    this.first = false;
-    for (const name of notes.reached) this.missing.delete(name);
-    this.takeWitness(execution);
-    const reached = notes.reached.size;
-    const { survivor } = this;
-    if (reached < survivor.reached || breaksSomething(notes) || execution.enabled().length > 0) return;
-    if (reached === survivor.reached && !isShorter(preemptions, schedule.length, survivor)) return;
-    this.survivor = { schedule: [...schedule], checksum, preemptions, reached };
-  }
-}
-
-type Length = Pick<Broken, 'preemptions' | 'schedule'>;
-const isShorter = (preemptions: number, steps: number, than: Length): boolean =>
-  preemptions < than.preemptions || (preemptions === than.preemptions && steps < than.schedule.length);
-
-const breaksSomething = (notes: Notes): boolean =>
-  [...notes.found.values()].some((f) => f.class !== 'spurious');
 
 /**
  * @param variant the proposal; one that does not build is not run
@@ -123,20 +37,51 @@ export function judge(
     touched,
     finish: (execution) => findings.finish(execution),
   });
-  if (prefix.length === 0) shorten(findings, begun.start, touched);
+  shorten(findings, begun.start, prefix, touched, explored.complete);
   return verdictOf(findings, explored, workload);
 }
 
-/** Runs of the second search, which goes by preemptions. Where it needs more, the first search's witness stays. */
-const MOST_SHORTER = 200;
+/** Crossings from which the search for witnesses goes on. */
+const MOST_CROSSINGS = 10_000;
 
-/** Looks for a witness of each broken invariant with as few preemptions as possible. */
-function shorten(findings: Findings, start: Start<Notes>, touched: Future): void {
-  const longest = (): number => Math.max(-1, ...[...findings.broken.values()].map((b) => b.preemptions));
-  for (let preemptions = 0; preemptions <= longest(); preemptions++) {
-    const visit = (execution: Execution<Notes>): void => findings.takeWitness(execution);
-    if (!exploreWithPreemptions(start, preemptions, touched, MOST_SHORTER, visit)) return;
+/**
+ * Looks for the shortest witness of each broken invariant: it ends where that breaks.
+ * @param isWhole no run was left out so far
+ */
+function shorten(
+  findings: Findings,
+  start: Start<Notes>,
+  prefix: readonly number[],
+  touched: Future,
+  isWhole: boolean,
+): void {
+  const { broken } = findings;
+  if (broken.size === 0) return;
+  const hasSought = seek(start, prefix, touched, MOST_CROSSINGS, {
+    isOfUse: (preemptions, steps) =>
+      [...broken.values()].some((known) => isShorter(preemptions, steps + 1, known)),
+    look: (execution) => {
+      if (execution.notes.found.size > 0) findings.takeWitness(execution);
+    },
+    finish: (execution) => {
+      findings.finish(execution);
+      findings.takeWitness(execution);
+    },
+  });
+  if (hasSought && isWhole) return;
+  for (const [invariant, one] of broken)
+    broken.set(invariant, { ...upToBreak(start, one), mayBeShorter: true });
+}
+
+/** Without what a run does after the break. */
+function upToBreak(start: Start<Notes>, one: Broken): Broken {
+  const execution = new Execution(start);
+  for (const actor of one.schedule) {
+    if (execution.notes.found.has(one.invariant)) break;
+    execution.take(actor);
   }
+  const { schedule, preemptions, checksum } = execution;
+  return { ...one, schedule: [...schedule], preemptions, checksum };
 }
 
 /** Boots; a kernel that lacks what the start steps need cannot run the fixture. */

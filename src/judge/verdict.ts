@@ -18,11 +18,13 @@ export interface Broken {
   readonly class: InvariantClass;
   /** What was seen, in words. */
   readonly saw: string;
-  /** The witness: positions of the fixture's task actors, in the order of their steps. */
+  /** The witness, up to the break: positions of the fixture's task actors, in the order of their steps. */
   readonly schedule: readonly number[];
   readonly preemptions: number;
   /** Execution.checksum of the witness. */
   readonly checksum: number;
+  /** A search was stopped by its bound, so there may be a shorter run that shows it. */
+  readonly mayBeShorter?: true;
   /** Found with hardware that acts on its own, and to be replayed so. */
   readonly hardware?: true;
 }

@@ -1,5 +1,6 @@
 /** One run, drawn as kernel changelogs draw a race. */
 import type { EntryState, Trace } from '../explore/index';
+import type { Broken } from '../judge/index';
 import { fold } from './fold';
 import { drawLanes } from './lanes';
 import { columns, indent, pad, paint, type Screen, wrap } from './screen';
@@ -19,6 +20,7 @@ export interface Replay {
 
 export const START = 'start, one step after another';
 export const FINISH = 'finally, one step after another';
+const GOES_ON = 'The run is not over here, but what it shows has happened.';
 
 /** The run, the entries before and after it, and how to see it again. */
 export function renderTrace(trace: Trace, replay: Replay, screen: TraceScreen): string {
@@ -27,8 +29,8 @@ export function renderTrace(trace: Trace, replay: Replay, screen: TraceScreen): 
     drawSolo(START, trace.start, screen),
     entries('entries before', trace.before, screen),
     lines.length > 0 ? drawLanes(trace, lines, screen, screen.full) : [],
-    entries('entries after', trace.after, screen),
-    drawSolo(FINISH, trace.finish, screen),
+    entries(trace.isOver ? 'entries after' : 'entries by then', trace.after, screen),
+    drawFinish(trace, screen),
     hidden > 0
       ? wrap(`${hidden} steps that changed nothing are folded; --full shows them.`, screen.width)
       : [],
@@ -39,6 +41,10 @@ export function renderTrace(trace: Trace, replay: Replay, screen: TraceScreen): 
     .map((part) => part.join('\n'))
     .join('\n\n')}\n`;
 }
+
+/** What followed; of a run that ends with a break, that it is not over. */
+export const drawFinish = ({ isOver, finish }: Trace, screen: Screen): string[] =>
+  isOver ? drawSolo(FINISH, finish, screen) : wrap(GOES_ON, screen.width);
 
 /** Never broken into lines, so that it can be copied. */
 export const replayLine = ({ fixture, variant, token }: Replay): string =>
@@ -56,6 +62,9 @@ function entries(title: string, states: readonly EntryState[], screen: Screen): 
   return [paint(screen).bold(title), ...lines];
 }
 
+const MAY_BE_SHORTER =
+  'A search was stopped by its bound: there may be a shorter run that shows it than the one below.';
+
 /** What stands above a run: the question, the answer, and what was seen. */
 export interface Heading {
   readonly fixture: string;
@@ -68,7 +77,7 @@ export interface Heading {
   /** What people said of the variant, of whatever workload. */
   readonly reported?: readonly { readonly outcome: string; readonly by: string; readonly note: string }[];
   /** The broken invariant, if the run shows one. */
-  readonly broken: { readonly invariant: string; readonly class: string; readonly saw: string } | null;
+  readonly broken: Pick<Broken, 'invariant' | 'class' | 'saw' | 'mayBeShorter'> | null;
 }
 
 /** What was observed and what was reported, each marked as such: neither is the verdict. */
@@ -94,9 +103,10 @@ export function renderHeading(heading: Heading, screen: Screen): string {
     ...saidOutside(heading, screen),
   ];
   if (heading.broken) {
-    const { invariant, class: kind, saw } = heading.broken;
+    const { invariant, class: kind, saw, mayBeShorter } = heading.broken;
     lines.push(...wrap(`broken   ${invariant} (${kind})`, screen.width, 9).map(color.red));
     lines.push(...indent(wrap(saw, screen.width - 9), 9));
+    if (mayBeShorter) lines.push(...indent(wrap(MAY_BE_SHORTER, screen.width - 9), 9));
   }
   return `${lines.join('\n')}\n`;
 }

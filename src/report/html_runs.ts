@@ -1,6 +1,6 @@
 /** Runs for the HTML review, packed: every text and every line once, and what an earlier run did as a copy of it. */
 import type { Trace, TraceLine } from '../explore/index';
-import { FINISH, type Replay, replayLine, START } from './explain';
+import { drawFinish, type Replay, replayLine, START } from './explain';
 import { drawSolo } from './solo';
 
 /** What another variant does on the schedule of a run, up to the first step that differs. */
@@ -153,7 +153,7 @@ const packedRun = (
   run.replay.token,
   replayLine(run.replay),
   solos.number(drawSolo(START, run.trace.start, SCREEN).join('\n')),
-  solos.number(drawSolo(FINISH, run.trace.finish, SCREEN).join('\n')),
+  solos.number(drawFinish(run.trace, SCREEN).join('\n')),
   run.trace.before.map(({ where, entry }) => [where, entry]),
   add(run.trace.lines),
   run.beside.map(({ variant, lines, parts }) =>

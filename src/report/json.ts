@@ -69,6 +69,7 @@ const brokenFields = ({
   schedule,
   checksum,
   preemptions,
+  mayBeShorter,
   hardware,
 }: Broken): object => ({
   invariant,
@@ -76,6 +77,7 @@ const brokenFields = ({
   saw,
   schedule: showToken(schedule, checksum, hardware),
   preemptions,
+  ...(mayBeShorter ? { mayBeShorter } : {}),
 });
 
 const recordedFields = (one: RecordedFigures): object => ({

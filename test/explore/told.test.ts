@@ -8,7 +8,7 @@ const told = (base: string, body: string, broken: Override = {}): Trace => {
   const start = prepareTold(workload(body), Kernel, observer, ({ found }) =>
     [...found].map(([id, { saw }]) => `${id}: ${saw}`),
   );
-  return traceRun(start, base, []).trace;
+  return traceRun(start, base, [], true).trace;
 };
 
 /** In short: `actor: text | changes | what was told`. */

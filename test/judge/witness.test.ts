@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { judge } from '../../src/judge/index';
+import { Execution, type Start } from '../../src/explore/index';
+import { begin, judge, type Notes } from '../../src/judge/index';
 import { findings, random } from '../explore/searches';
 import { kernelOf, workload } from './broken_kernel';
 
@@ -42,4 +43,73 @@ test.each(rows)('$name', ({ base, body, preemptions }) => {
     const found = broken.find((b) => b.invariant === invariant);
     expect(found!.preemptions).toBeLessThanOrEqual(switches(schedule));
   }
+});
+
+test.each([
+  { name: 'all runs are known', maxExecutions: 1000, isShortest: true },
+  { name: 'the search was stopped', maxExecutions: 8, isShortest: false },
+])('whether it is the shortest is told: $name', ({ maxExecutions, isShortest }) => {
+  const verdict = judge(workload(rows[0]!.body), kernelOf(rows[0]!.base), { maxExecutions, maxSteps: 1000 });
+  const broken = 'broken' in verdict ? verdict.broken : [];
+  expect(broken.map((one) => [one.invariant, one.mayBeShorter !== true])).toEqual([
+    ['file-notified', isShortest],
+  ]);
+});
+
+type Length = readonly [preemptions: number, steps: number];
+
+/**
+ * The shortest run that breaks each invariant, by another way than the project's: every actor may be stopped after every
+ * step, every run is made from its beginning, and nothing is known of who touches what.
+ */
+function shortest(start: Start<Notes>, wanted: number): Map<string, Length> {
+  const lengths = new Map<string, Length>();
+  const levels: number[][][][] = [[[[]]]];
+  const seen = new Set<string>();
+  for (let preemptions = 0; preemptions < levels.length; preemptions++) {
+    for (let steps = 0; steps < (levels[preemptions]?.length ?? 0); steps++) {
+      for (const schedule of levels[preemptions]![steps] ?? []) {
+        const execution = new Execution(start);
+        for (const actor of schedule) execution.take(actor);
+        const place = `${execution.state()} ${execution.lastActor}`;
+        const enabled = execution.enabled();
+        const { lastActor } = execution;
+        if (enabled.length === 0) execution.finish();
+        for (const id of execution.notes.found.keys())
+          if (!lengths.has(id)) lengths.set(id, [preemptions, steps]);
+        if (lengths.size >= wanted) return lengths;
+        if (seen.has(place)) continue;
+        seen.add(place);
+        for (const actor of enabled) {
+          const level = preemptions + Number(actor !== lastActor && enabled.includes(lastActor));
+          ((levels[level] ??= [])[steps + 1] ??= []).push([...schedule, actor]);
+        }
+      }
+    }
+  }
+  return lengths;
+}
+
+test.each([
+  ...rows.map(({ name, base, body }) => ({ name, base, body })),
+  { name: 'a wake-up that comes late', base: 'uffd-wp-2018', body: bodyOf('copy-late-wake') },
+  { name: 'a protect beside a writer', base: 'uffd-wp-2018', body: bodyOf('protect-beside-writer') },
+  { name: 'a walk ahead', base: 'linux-5.9', body: bodyOf('unprotect-beside-walk-ahead') },
+  {
+    name: 'a lock that the merging of pages forgets',
+    base: 'mkwrite-reuse',
+    body: bodyOf('unprotect-beside-ksm'),
+  },
+  { name: 'a pin beside fork', base: 'linux-4.19', body: bodyOf('gup-beside-fork') },
+])('no run shows it sooner: $name', ({ base, body }) => {
+  const kernel = kernelOf(base);
+  const verdict = judge(workload(body), kernel);
+  const broken = 'broken' in verdict ? verdict.broken : [];
+  const begun = begin(workload(body), kernel);
+  if ('reason' in begun) throw new Error(begun.reason);
+  const found = shortest(begun.start, broken.length);
+  expect(broken.length).toBeGreaterThan(0);
+  expect(broken.map((one) => [one.invariant, [one.preemptions, one.schedule.length]])).toEqual(
+    broken.map(({ invariant }) => [invariant, found.get(invariant)]),
+  );
 });

@@ -1,4 +1,4 @@
-import { renderHeading, renderTrace } from '../../src/report/explain';
+import { type Heading, renderHeading, renderTrace } from '../../src/report/explain';
 import { fold } from '../../src/report/fold';
 import { changeText } from '../../src/report/lanes';
 import { columns, wrap } from '../../src/report/screen';
@@ -83,6 +83,13 @@ describe('a trace', () => {
     expect(alone).toMatch(/PH-DAS--\n\nentries after\n/);
   });
 
+  test('says of a run that ends with its break that it is not over', () => {
+    const broken = draw(72, false, { ...trace, isOver: false, finish: [] });
+    expect(broken).toMatch(/\n\nentries by then\n {2}guest/);
+    expect(broken).toContain('\n\nThe run is not over here, but what it shows has happened.\n\n');
+    expect(broken).not.toContain('finally');
+  });
+
   test('quotes what a shell would take apart', () => {
     const odd = { ...replay, fixture: './my files/$x.yaml' };
     expect(renderTrace(trace, odd, { width: 72, color: false, full: false })).toContain(
@@ -130,6 +137,17 @@ test('a heading has the question, the answer and what was seen', () => {
   );
   expect(text).toContain('broken   shared-specials (unsafe-write)\n         a store to a KSM page');
   for (const line of text.split('\n')) expect(columns(line)).toBeLessThanOrEqual(60);
+});
+
+test('a heading says where the run may not be the shortest', () => {
+  const of = (broken: Heading['broken']): string =>
+    renderHeading(
+      { fixture: 'a', variant: 'b', asks: 'c?', verdict: 'breaks', broken },
+      { width: 80, color: false },
+    );
+  const broken = { invariant: 'refcount', class: 'kernel-integrity', saw: 'page 7' } as const;
+  expect(of(broken)).not.toContain('shorter');
+  expect(of({ ...broken, mayBeShorter: true })).toMatch(/page 7\n {9}A search was stopped by its bound/);
 });
 
 test('a heading keeps what was observed and what was reported apart from the verdict', () => {

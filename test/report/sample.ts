@@ -149,6 +149,7 @@ export const trace: Trace = {
       told: [{ kind: 'log', text: 'changed 512 pages' }],
     },
   ],
+  isOver: true,
   finish: [
     {
       actor: 'vcpu',
