@@ -34,8 +34,7 @@ export function tlbPartOf(borders: readonly number[], va: Vaddr): number {
 
 /** The parts that may have something of [start, end). */
 export function tlbPartsOf(borders: readonly number[], start: Vaddr, end: Vaddr): readonly number[] {
-  const first = tlbPartOf(borders, start);
-  let last = first;
-  while (last < borders.length && end > borders[last]!) last++;
-  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  const parts = [tlbPartOf(borders, start)];
+  for (let last = parts[0]!; last < borders.length && end > borders[last]!; ) parts.push(++last);
+  return parts;
 }

@@ -5,33 +5,43 @@ export interface Ranges {
 
 export const noRanges = (): Ranges => ({ list: [] });
 
+/** Position of the first range that ends at `at` or later. */
+function firstUpTo({ list }: Ranges, at: number): number {
+  let [from, to] = [0, list.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (list[middle]!.end < at) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
 export function has(ranges: Ranges, at: number): boolean {
-  return ranges.list.some((r) => at >= r.start && at < r.end);
+  const range = ranges.list[firstUpTo(ranges, at + 1)];
+  return range !== undefined && range.start <= at;
 }
 
 export function add(ranges: Ranges, start: number, end: number): void {
   if (start >= end) return;
-  let from = start;
-  let to = end;
-  const rest = ranges.list.filter((r) => {
-    if (r.end < from || r.start > to) return true;
-    from = Math.min(from, r.start);
-    to = Math.max(to, r.end);
-    return false;
-  });
-  rest.push({ start: from, end: to });
-  rest.sort((a, b) => a.start - b.start);
-  ranges.list.splice(0, ranges.list.length, ...rest);
+  const { list } = ranges;
+  const first = firstUpTo(ranges, start);
+  let next = first;
+  while (next < list.length && list[next]!.start <= end) next++;
+  const joined = list.slice(first, next);
+  const from = Math.min(start, joined[0]?.start ?? start);
+  const to = Math.max(end, joined.at(-1)?.end ?? end);
+  list.splice(first, next - first, { start: from, end: to });
 }
 
 export function remove(ranges: Ranges, start: number, end: number): void {
   if (start >= end) return;
-  const rest = ranges.list.flatMap((r) => {
-    if (r.end <= start || r.start >= end) return [r];
-    const parts: { start: number; end: number }[] = [];
-    if (r.start < start) parts.push({ start: r.start, end: start });
-    if (r.end > end) parts.push({ start: end, end: r.end });
-    return parts;
-  });
-  ranges.list.splice(0, ranges.list.length, ...rest);
+  const { list } = ranges;
+  const first = firstUpTo(ranges, start + 1);
+  let next = first;
+  while (next < list.length && list[next]!.start < end) next++;
+  const cut = list.slice(first, next);
+  const left: { start: number; end: number }[] = [];
+  if (cut.length > 0 && cut[0]!.start < start) left.push({ start: cut[0]!.start, end: start });
+  if (cut.length > 0 && cut.at(-1)!.end > end) left.push({ start: end, end: cut.at(-1)!.end });
+  list.splice(first, next - first, ...left);
 }

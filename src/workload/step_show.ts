@@ -38,7 +38,15 @@ export function showStep(step: UserStep): string {
   return [step.verb, ...parts.filter((text) => text !== '')].join(' ');
 }
 
+/** Items of a fixture do not change, and every run tells them again. */
+const shown = new WeakMap<Item, string>();
+
 /** A step or a repetition in one line. */
 export function showItem(item: Item): string {
-  return isRepeat(item) ? `repeat ${item.repeat}: ${item.steps.map(showItem).join('; ')}` : showStep(item);
+  let text = shown.get(item);
+  if (text === undefined) {
+    text = isRepeat(item) ? `repeat ${item.repeat}: ${item.steps.map(showItem).join('; ')}` : showStep(item);
+    shown.set(item, text);
+  }
+  return text;
 }
