@@ -99,7 +99,9 @@ export function traceRun<Notes extends object>(
   const after = entriesOf(machine);
   const isOver = execution.enabled().length === 0;
   const finish = isOver ? writer.finish(execution) : [];
-  const { actors, lines } = writer;
+  const { actors } = writer;
+  // What they would begin with tells nothing where nobody has begun.
+  const lines = isOver || execution.schedule.length > 0 ? writer.lines : [];
   const trace = {
     fixture: workload.fixture.name,
     variant,

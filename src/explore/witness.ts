@@ -15,7 +15,7 @@ import type { Start } from './start';
 export interface Quest<Notes extends object> {
   /** Whether a run of so many preemptions and more than so many steps could show something new. */
   isOfUse(preemptions: number, steps: number): boolean;
-  /** Is shown the execution after each step. */
+  /** Is shown the execution before the first step and after each. */
   look(execution: Execution<Notes>): void;
   /** Is shown the execution when nobody can go on; runs what follows then. */
   finish(execution: Execution<Notes>): void;
@@ -106,6 +106,7 @@ class Seeker<Notes extends object> {
   }
 
   begin(prefix: readonly number[]): void {
+    this.quest.look(this.execution);
     for (const actor of prefix) this.step(actor);
     this.goOn();
   }

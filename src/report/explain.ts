@@ -24,13 +24,16 @@ const GOES_ON = 'The run is not over here, but what it shows has happened.';
 
 /** The run, the entries before and after it, and how to see it again. */
 export function renderTrace(trace: Trace, replay: Replay, screen: TraceScreen): string {
+  const { isOver } = trace;
   const { lines, hidden } = screen.full ? { lines: trace.lines, hidden: 0 } : fold(trace.lines);
   const parts = [
-    drawSolo(START, trace.start, screen),
+    drawSolo(START, trace.start, screen, screen.full),
     entries('entries before', trace.before, screen),
     lines.length > 0 ? drawLanes(trace, lines, screen, screen.full) : [],
-    entries(trace.isOver ? 'entries after' : 'entries by then', trace.after, screen),
-    drawFinish(trace, screen),
+    isOver || lines.length > 0
+      ? entries(isOver ? 'entries after' : 'entries by then', trace.after, screen)
+      : [],
+    drawFinish(trace, screen, screen.full),
     hidden > 0
       ? wrap(`${hidden} steps that changed nothing are folded; --full shows them.`, screen.width)
       : [],
@@ -43,8 +46,8 @@ export function renderTrace(trace: Trace, replay: Replay, screen: TraceScreen): 
 }
 
 /** What followed; of a run that ends with a break, that it is not over. */
-export const drawFinish = ({ isOver, finish }: Trace, screen: Screen): string[] =>
-  isOver ? drawSolo(FINISH, finish, screen) : wrap(GOES_ON, screen.width);
+export const drawFinish = ({ isOver, finish }: Trace, screen: Screen, full = false): string[] =>
+  isOver ? drawSolo(FINISH, finish, screen, full) : wrap(GOES_ON, screen.width);
 
 /** Never broken into lines, so that it can be copied. */
 export const replayLine = ({ fixture, variant, token }: Replay): string =>

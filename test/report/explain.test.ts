@@ -83,6 +83,21 @@ describe('a trace', () => {
     expect(alone).toMatch(/PH-DAS--\n\nentries after\n/);
   });
 
+  test('draws all steps of start and finally only when asked to', () => {
+    const many = { ...trace, start: Array.from({ length: 90 }, () => trace.start[0]!) };
+    expect(draw(72, false, many)).toMatch(/^ +\[ the same 89 times more \]$/m);
+    expect(
+      draw(72, true, many)
+        .split('\n')
+        .filter((line) => line.includes('write guest')).length,
+    ).toBeGreaterThan(90);
+  });
+
+  test('draws nothing of tasks that have not begun', () => {
+    const begun = draw(72, false, { ...trace, lines: [], isOver: false, finish: [] });
+    expect(begun).toMatch(/PH-DAS--\n\nThe run is not over here/);
+  });
+
   test('says of a run that ends with its break that it is not over', () => {
     const broken = draw(72, false, { ...trace, isOver: false, finish: [] });
     expect(broken).toMatch(/\n\nentries by then\n {2}guest/);
