@@ -96,13 +96,13 @@ const overlap = (a: ActiveCall, b: ActiveCall): boolean =>
   a.mm === b.mm && a.start < b.end && b.start < a.end;
 
 function sleepersOn(h: Of<'call'>): number[] {
-  const ctxs = new Set(h.mm.mmap.flatMap((v) => (v.vm_userfaultfd_ctx ? [v.vm_userfaultfd_ctx] : [])));
-  const waits = [...ctxs].flatMap((ctx) => [...ctx.fault_pending, ...ctx.fault]);
   const isConcerned = (at: number): boolean => h.name === 'uffd_close' || (at >= h.start && at < h.end);
-  return waits
-    .filter((wait) => isConcerned(wait.msg.address))
-    .map((wait) => wait.task)
-    .sort((a, b) => a - b);
+  const sleepers = new Set<number>();
+  for (const { vm_userfaultfd_ctx: ctx } of h.mm.mmap) {
+    for (const waits of ctx ? [ctx.fault_pending, ctx.fault] : [])
+      for (const { msg, task } of waits) if (isConcerned(msg.address)) sleepers.add(task);
+  }
+  return [...sleepers].sort((a, b) => a - b);
 }
 
 export function followReturn(h: Of<'return'>, m: Machine, notes: Notes): void {
