@@ -11,7 +11,7 @@ import { invariants, judge } from '../judge/index';
 import type { Broken, Verdict } from '../judge/verdict';
 import { type Heading, renderHeading, renderTrace, replayLine } from '../report/explain';
 import { outcomePhrase } from '../report/observed_page';
-import { wrap } from '../report/screen';
+import { indent, wrap } from '../report/screen';
 import { brokenOf, classes, verdictSentence } from '../report/words';
 import { explain, simulate } from '../walk';
 import { compile } from '../workload/index';
@@ -67,7 +67,9 @@ export function runExplain(
   }
   const others = inOrder.filter((one) => one !== chosen && wanted === undefined);
   if (others.length > 0) {
-    parts.push(['Also broken (--invariant ID shows the run):', ...others.map(otherLine), ''].join('\n'));
+    const { width } = screenOf(terminal, options);
+    const lines = others.flatMap((one) => otherLines(one, width));
+    parts.push(['Also broken (--invariant ID shows the run):', ...lines, ''].join('\n'));
   }
   put(parts.join('\n'), options, terminal);
   return exit.done;
@@ -103,7 +105,8 @@ function putProgram(
   put(text.endsWith('\n') ? text : `${text}\n`, options, terminal);
 }
 
-const otherLine = ({ invariant, class: kind, saw }: Broken): string => `  ${invariant} (${kind}): ${saw}`;
+const otherLines = ({ invariant, class: kind, saw }: Broken, width: number): string[] =>
+  indent(wrap(`${invariant} (${kind}): ${saw}`, width - 2, 2), 2);
 
 /** One exact run. A schedule that does not fit is told, because it belongs to another version of the model. */
 export function runReplay(
@@ -150,7 +153,7 @@ function goOn(cell: Named, prefix: readonly number[], options: ReplayOptions, te
   const { width } = screenOf(terminal, options);
   const runs = 'explored' in verdict ? `${verdict.explored.executions} runs begin like this` : 'none was run';
   const lines = brokenOf(verdict).flatMap((one) => [
-    ...wrap(otherLine(one), width, 4),
+    ...otherLines(one, width),
     `    ${replayLine({ ...argumentsOf(cell), token: showToken(one.schedule, one.checksum, one.hardware) })}`,
   ]);
   return [...wrap(`onward   ${verdictSentence(verdict)} (${runs})`, width, 9), ...lines, ''].join('\n');
