@@ -134,7 +134,7 @@ class Seeker<Notes extends object> {
       if (actor === last) continue;
       // Hardware stops nobody.
       const stops = stays && !execution.hardware.has(actor);
-      this.agenda.add(crossing.preemptions + Number(stops), { crossing, actor });
+      this.plan(crossing.preemptions + Number(stops), { crossing, actor });
     }
     if (stays) {
       this.step(last);
@@ -153,6 +153,7 @@ class Seeker<Notes extends object> {
     for (;;) {
       const enabled = execution.enabled();
       if (enabled.length === 0) return this.quest.finish(execution);
+      if (!this.quest.isOfUse(execution.preemptions, execution.schedule.length)) return;
       const last = execution.lastActor;
       const stays = enabled.includes(last);
       const isCrossing = !stays || this.mayStop || enabled.some((actor) => execution.hardware.has(actor));
@@ -172,9 +173,16 @@ class Seeker<Notes extends object> {
     const state = execution.state();
     const place = state === null ? null : `${state} ${execution.lastActor}`;
     if (!this.isNew({ place })) return;
-    const schedule = [...execution.schedule];
-    const crossing = { execution, schedule, preemptions, checkpoint: execution.save(), place };
+    const checkpoint = execution.save();
+    const schedule = checkpoint?.schedule ?? [...execution.schedule];
+    const crossing = { execution, schedule, preemptions, checkpoint, place };
     this.agenda.add(preemptions, { crossing, actor: null });
+  }
+
+  /** What is of no use now never will be. */
+  private plan(preemptions: number, errand: Errand<Notes>): void {
+    if (this.quest.isOfUse(preemptions, errand.crossing.schedule.length))
+      this.agenda.add(preemptions, errand);
   }
 
   private comeBack({ execution, schedule, checkpoint }: Crossing<Notes>): void {
