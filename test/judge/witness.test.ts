@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { Execution, type Start } from '../../src/explore/index';
 import { begin, judge, type Notes } from '../../src/judge/index';
 import { findings, random } from '../explore/searches';
+import { bodyOf as bodyOfPrograms, kernelRunning, reads, under, writes } from '../kernels/programs';
 import { kernelOf, workload } from './broken_kernel';
 
 const file =
@@ -112,4 +114,37 @@ test.each([
   expect(broken.map((one) => [one.invariant, [one.preemptions, one.schedule.length]])).toEqual(
     broken.map(({ invariant }) => [invariant, found.get(invariant)]),
   );
+});
+
+const access = fc.oneof(fc.nat(2).map(reads), fc.nat(2).map(writes));
+const nested = fc
+  .record({
+    outer: fc.nat(1),
+    before: fc.array(access, { maxLength: 1 }),
+    inner: fc.array(access, { maxLength: 1 }),
+  })
+  .map(({ outer, before, inner }) => under(outer, ...before, under(1 - outer, ...inner)));
+
+test('no run of random programs comes to a deadlock sooner', () => {
+  const program = fc.array(fc.oneof(nested, access), { minLength: 1, maxLength: 3 });
+  let deadlocks = 0;
+  const property = fc.property(fc.array(program, { minLength: 2, maxLength: 3 }), (programs) => {
+    const kernel = kernelOf('linux-4.19', kernelRunning(programs));
+    const body = workload(bodyOfPrograms(programs));
+    const verdict = judge(body, kernel);
+    const broken = 'broken' in verdict ? verdict.broken : [];
+    const begun = begin(body, kernel);
+    if (broken.length === 0 || 'reason' in begun) return;
+    deadlocks++;
+    const found = shortest(begun.start, broken.length);
+    expect(broken.map((one) => [one.invariant, [one.preemptions, one.schedule.length]])).toEqual(
+      broken.map(({ invariant }) => [invariant, found.get(invariant)]),
+    );
+  });
+  fc.assert(property, {
+    seed: Number(process.env.SEED ?? 20181025),
+    numRuns: Number(process.env.RUNS ?? 40),
+    endOnFailure: true,
+  });
+  expect(deadlocks).toBeGreaterThan(0);
 });
