@@ -169,7 +169,7 @@ function addExplain(program: Command, terminal: Terminal, run: Run): void {
     .argument('<fixture>', 'a built-in fixture or your own .yaml file')
     .argument('<variant>', 'a built-in variant or your own .ts or .js file')
     .option('--invariant <id>', 'the run that breaks this one, of several')
-    .option('--full', 'also the steps that changed nothing')
+    .option('--full', 'also steps that changed nothing, and all of start and finally')
     .option('--c', 'a C program in the manner of selftests/mm that does the same on a real kernel');
   searchOptions(command.addOption(hardwareOption()), false);
   printing(command)
@@ -197,7 +197,7 @@ function addReplay(program: Command, terminal: Terminal, run: Run): void {
       'from a replay line, for example a12b3a-0f3c9e: 12 steps of the first actor, 3 of the second, ...; ' +
         'without what stands after the dash the run goes on to its end',
     )
-    .option('--full', 'also the steps that changed nothing')
+    .option('--full', 'also steps that changed nothing, and all of start and finally')
     .addOption(
       new Option('--then <what>', 'then: every run that begins with these steps').choices(['explore']),
     );
