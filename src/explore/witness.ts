@@ -81,7 +81,7 @@ export function seek<Notes extends object>(
     if (!quest.isOfUse(agenda.preemptions, agenda.steps)) return true;
     const { crossing, actor } = errand;
     if (actor !== null) seeker.goOnWith(crossing, actor);
-    else if (seeker.isNew(crossing)) {
+    else if (seeker.isNew(crossing.place)) {
       if (++crossings > most) return false;
       seeker.cross(crossing);
     }
@@ -118,7 +118,7 @@ class Seeker<Notes extends object> {
   }
 
   /** Whether no shorter run has come to the same place. */
-  isNew({ place }: Pick<Crossing<Notes>, 'place'>): boolean {
+  isNew(place: string | null): boolean {
     return place === null || !this.seen.has(place);
   }
 
@@ -172,7 +172,7 @@ class Seeker<Notes extends object> {
     const { preemptions } = execution;
     const state = execution.state();
     const place = state === null ? null : `${state} ${execution.lastActor}`;
-    if (!this.isNew({ place })) return;
+    if (!this.isNew(place)) return;
     const checkpoint = execution.save();
     const schedule = checkpoint?.schedule ?? [...execution.schedule];
     const crossing = { execution, schedule, preemptions, checkpoint, place };

@@ -16,6 +16,15 @@ function firstUpTo({ list }: Ranges, at: number): number {
   return from;
 }
 
+/** The ranges that end at `start` or later and begin at `end` or before, and the position of the first. */
+function within(ranges: Ranges, start: number, end: number): { at: number; found: Ranges['list'] } {
+  const { list } = ranges;
+  const at = firstUpTo(ranges, start);
+  let next = at;
+  while (next < list.length && list[next]!.start <= end) next++;
+  return { at, found: list.slice(at, next) };
+}
+
 export function has(ranges: Ranges, at: number): boolean {
   const range = ranges.list[firstUpTo(ranges, at + 1)];
   return range !== undefined && range.start <= at;
@@ -23,25 +32,19 @@ export function has(ranges: Ranges, at: number): boolean {
 
 export function add(ranges: Ranges, start: number, end: number): void {
   if (start >= end) return;
-  const { list } = ranges;
-  const first = firstUpTo(ranges, start);
-  let next = first;
-  while (next < list.length && list[next]!.start <= end) next++;
-  const joined = list.slice(first, next);
-  const from = Math.min(start, joined[0]?.start ?? start);
-  const to = Math.max(end, joined.at(-1)?.end ?? end);
-  list.splice(first, next - first, { start: from, end: to });
+  const { at, found } = within(ranges, start, end);
+  const from = Math.min(start, found[0]?.start ?? start);
+  const to = Math.max(end, found.at(-1)?.end ?? end);
+  ranges.list.splice(at, found.length, { start: from, end: to });
 }
 
 export function remove(ranges: Ranges, start: number, end: number): void {
   if (start >= end) return;
-  const { list } = ranges;
-  const first = firstUpTo(ranges, start + 1);
-  let next = first;
-  while (next < list.length && list[next]!.start < end) next++;
-  const cut = list.slice(first, next);
+  // Those that merely touch it keep all they have.
+  const { at, found } = within(ranges, start + 1, end - 1);
+  const [first, last] = [found[0], found.at(-1)];
   const left: { start: number; end: number }[] = [];
-  if (cut.length > 0 && cut[0]!.start < start) left.push({ start: cut[0]!.start, end: start });
-  if (cut.length > 0 && cut.at(-1)!.end > end) left.push({ start: end, end: cut.at(-1)!.end });
-  list.splice(first, next - first, ...left);
+  if (first && first.start < start) left.push({ start: first.start, end: start });
+  if (last && last.end > end) left.push({ start: end, end: last.end });
+  ranges.list.splice(at, found.length, ...left);
 }

@@ -12,36 +12,48 @@ const LONGEST_ROUND = 8;
 const LEAST_TIMES = 3;
 const MOST_LINES = 8;
 
+/** Steps that come several times in a row, or one that does not. */
+interface Round {
+  readonly steps: readonly SoloStep[];
+  readonly times: number;
+}
+
 /** What comes again and again in the same way is drawn once; of many steps the first, the last, and those that break something. */
 export function foldSolo(steps: readonly SoloStep[]): Drawn[] {
-  const drawn = withoutRounds(steps);
-  const { length } = drawn;
-  if (length <= MOST_STEPS) return drawn;
-  const isShown = (one: Drawn, i: number): boolean =>
-    i < FIRST || i >= length - LAST || typeof one === 'string' || one.told.some(isBreak);
+  const rounds = roundsOf(steps);
+  const { length } = rounds;
+  const isShown = ({ steps }: Round, i: number): boolean =>
+    length <= MOST_STEPS || i < FIRST || i >= length - LAST || steps.some(({ told }) => told.some(isBreak));
   const folded: Drawn[] = [];
-  for (let i = 0; i < length; i++) {
-    const from = i;
-    while (!isShown(drawn[i]!, i)) i++;
-    if (i > from) folded.push(`[ ${i - from} more steps: replay --full shows them ]`);
-    folded.push(drawn[i]!);
+  let left = 0;
+  for (const [i, round] of rounds.entries()) {
+    if (!isShown(round, i)) {
+      left += round.steps.length * round.times;
+      continue;
+    }
+    if (left > 0) folded.push(`[ ${left} more steps: replay --full shows them ]`);
+    left = 0;
+    folded.push(...drawnRound(round));
   }
   return folded;
 }
 
+function drawnRound({ steps, times }: Round): Drawn[] {
+  const what = steps.length === 1 ? 'the same' : `these ${steps.length} steps`;
+  return times === 1 ? [...steps] : [...steps, `[ ${what} ${times - 1} times more ]`];
+}
+
 const isBreak = ({ kind }: SoloLine): boolean => kind === 'broken';
 
-function withoutRounds(steps: readonly SoloStep[]): Drawn[] {
+function roundsOf(steps: readonly SoloStep[]): Round[] {
   const keys = steps.map((step) => JSON.stringify(step));
-  const drawn: Drawn[] = [];
+  const rounds: Round[] = [];
   for (let i = 0; i < steps.length; ) {
     const { length, times } = roundAt(keys, i);
-    drawn.push(...steps.slice(i, i + length));
-    if (times > 1)
-      drawn.push(`[ ${length === 1 ? 'the same' : `these ${length} steps`} ${times - 1} times more ]`);
+    rounds.push({ steps: steps.slice(i, i + length), times });
     i += length * times;
   }
-  return drawn;
+  return rounds;
 }
 
 /** The shortest sequence that comes several times in a row from here on; one step, once, where there is none. */

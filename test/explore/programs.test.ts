@@ -1,6 +1,7 @@
 /** Programs over spinlocks and numbers, put in place of a system call: what a search finds of them, and plain orders do. */
 import fc from 'fast-check';
 import { drops, type Op, reads, under, writes } from '../kernels/programs';
+import { tries } from '../support/tries';
 import { findingsOf, lost, plain, random, reduced, within } from './searches';
 
 interface Row {
@@ -127,13 +128,6 @@ const section = fc.tuple(lock, fc.array(inner, { maxLength: 3 })).map(([outer, o
   ),
 );
 const program = fc.array(fc.oneof(section, section, access), { minLength: 1, maxLength: 3 });
-
-/** With SEED and RUNS in the environment others are tried, or more, as after a change of the search. */
-const tries = (runs: number) => ({
-  seed: Number(process.env.SEED ?? 20191025),
-  numRuns: Number(process.env.RUNS ?? runs),
-  endOnFailure: true,
-});
 
 /** @param runs that change actors by chance, beside the first ones of every order */
 function expectNothingLost(programs: readonly (readonly Op[])[], runs: number): void {

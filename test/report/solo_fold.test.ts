@@ -34,6 +34,11 @@ test.each([
     is: [...'abcdefgh', more(9), ...'rst'],
   },
   {
+    what: 'what comes again among many, with the steps that it repeats',
+    texts: 'abcdefghixyxyxyjklmnopqrst',
+    is: [...'abcdefgh', more(15), ...'rst'],
+  },
+  {
     what: 'no step of many in which something breaks',
     texts: 'abcdefghijklm!nopqrst',
     is: [...'abcdefgh', more(5), '!', more(4), ...'rst'],
