@@ -11,6 +11,8 @@ const config: Config = {
     ],
   },
   maxWorkers: '100%',
+  // No test is about time, and the first of a file loads the whole model: a slow machine is no failure.
+  testTimeout: 60_000,
   reporters: ['default', '<rootDir>/test/support/closing-line.cjs'],
 };
 

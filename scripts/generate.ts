@@ -8,6 +8,7 @@ import { fixturesPage, schemaText } from '../src/workload/index';
 import { commandsPage } from './commands_page';
 import { conformPage } from './conform_page';
 import { modelPage } from './model_page';
+import { signsPage } from './signs_page';
 
 const observedPage = (): string => {
   const questions = new Map(builtInQuestions().map(({ id, asks }) => [id, asks]));
@@ -21,6 +22,7 @@ export const generated: Readonly<Record<string, () => string>> = {
   'docs/fixtures.md': fixturesPage,
   'docs/model.md': modelPage,
   'docs/observed.md': observedPage,
+  'docs/reading-a-trace.md': signsPage,
 };
 
 if (require.main === module) {

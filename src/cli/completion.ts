@@ -72,7 +72,7 @@ ${cases.join('\n')}
   case "$before" in
     --variant | --base | --differ) words="$variants" ;;
     --fixture) words="$fixtures" ;;
-    list) words="variants fixtures invariants functions" ;;
+    list) words="variants fixtures invariants functions signs" ;;
     completion) words="bash zsh" ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$word"))

@@ -227,7 +227,7 @@ function drawRun(
   };
   const screen = { ...screenOf(terminal, options), full: options.full ?? false };
   return {
-    text: renderTrace(run.trace, replay, screen),
+    text: `${renderTrace(run.trace, replay, screen)}signs:  faultline list signs\n`,
     found: run.found,
     diverged: run.diverged,
     checksum: run.checksum,

@@ -148,15 +148,13 @@ function addList(program: Command, terminal: Terminal, run: Run): void {
     .command('list')
     .description('What there is.')
     .addArgument(
-      new Argument('[what]', 'one of the lists; all but functions if none is named').choices([
-        'variants',
-        'fixtures',
-        'invariants',
-        'functions',
-      ]),
+      new Argument(
+        '[what]',
+        'one of the lists; the first three if none is named; signs: what stands in tables and drawings',
+      ).choices(['variants', 'fixtures', 'invariants', 'functions', 'signs']),
     );
   printing(command)
-    .addHelpText('after', examples('faultline list', 'faultline list fixtures'))
+    .addHelpText('after', examples('faultline list', 'faultline list fixtures', 'faultline list signs'))
     .action((what: string | undefined, options: CommonOptions) =>
       run(() => listing().runList(what, options, terminal)),
     );

@@ -125,6 +125,14 @@ describe('list', () => {
     const { stdout } = await faultline(['list', 'invariants']);
     expect(stdout).toMatch(/^invariants \(\d+\)\n {2}no-sigbus +sigbus-loop/);
   });
+  test('has the legend that a drawing names', async () => {
+    const { stdout: drawing } = await faultline(['explain', fixture, 'dirty-accountable-false']);
+    const command = /^signs: {2}faultline (.+)$/m.exec(drawing)![1]!;
+    const { code, stdout } = await faultline(command.split(' '));
+    expect(code).toBe(0);
+    for (const title of ['words of a table', 'lines of a run', 'an entry', 'what stands in place'])
+      expect(stdout).toContain(title);
+  });
 });
 
 describe('explain', () => {
