@@ -26,8 +26,8 @@ export function contentOf(kind: Kind, v: object): Content {
 }
 
 function numbersOf(column: Int32Array | Float64Array): number[] {
-  const numbers: number[] = [];
-  for (let i = 0; i < column.length; i++) numbers.push(column[i]!);
+  const numbers = new Array<number>(column.length);
+  for (let i = 0; i < column.length; i++) numbers[i] = column[i]!;
   return numbers;
 }
 

@@ -42,7 +42,8 @@ export interface Tracer {
 // biome-ignore lint/suspicious/noExplicitAny: functions of every arity
 export type AnyFunction = (...args: any[]) => any;
 
-const mainline = functions as unknown as Record<string, AnyFunction>;
+/** A copy, because every look into a module that only re-exports calls a function. */
+const mainline = { ...(functions as unknown as Record<string, AnyFunction>) };
 const names = Object.keys(mainline).filter((name) => typeof mainline[name] === 'function');
 
 /**
@@ -54,7 +55,7 @@ class AnyKernel extends TlbSteps {
     m: Machine,
     task: Task,
     /** By position in `names`. */
-    readonly versions: readonly AnyFunction[],
+    readonly versions: Versions,
   ) {
     super(m, task);
   }
@@ -68,18 +69,36 @@ for (const [at, name] of names.entries()) {
   Object.defineProperty(AnyKernel.prototype, name, { value: dispatch(at, mainline[name]!.length) });
 }
 
+type Layers = readonly Record<string, AnyFunction>[];
+type Versions = readonly AnyFunction[];
+
+/** Of the layers that were asked for already: each variant runs on many fixtures. */
+const knownVersions = new WeakMap<Layers, Versions>();
+
+function versionsIn(layers: Layers): Versions {
+  const known = knownVersions.get(layers);
+  if (known) return known;
+  const chosen: Record<string, AnyFunction> = Object.assign({}, mainline, ...layers);
+  for (const name of Object.keys(chosen))
+    assert(name in mainline, `buildKernel(): there is no function ${name}`);
+  const versions = names.map((name) => chosen[name]!);
+  knownVersions.set(layers, versions);
+  return versions;
+}
+
+const tracedVersions = (versions: Versions, tracer: Tracer): Versions =>
+  versions.map((version, at) => {
+    const name = names[at]!;
+    const isTraced = tracer.functions === 'all' || tracer.functions.has(name);
+    return isTraced ? withTracer(name, version, tracer) : version;
+  });
+
 /**
  * Builds the class of a kernel.
  * @param layers functions by name, the oldest kernel first; a later layer replaces what an earlier one has
  */
-export function buildKernel(layers: readonly Record<string, AnyFunction>[], tracer?: Tracer): KernelClass {
-  const chosen: Record<string, AnyFunction> = Object.assign({}, mainline, ...layers);
-  for (const name of Object.keys(chosen))
-    assert(name in mainline, `buildKernel(): there is no function ${name}`);
-  const versions = names.map((name) => {
-    const traced = tracer && (tracer.functions === 'all' || tracer.functions.has(name));
-    return traced ? withTracer(name, chosen[name]!, tracer) : chosen[name]!;
-  });
+export function buildKernel(layers: Layers, tracer?: Tracer): KernelClass {
+  const versions = tracer ? tracedVersions(versionsIn(layers), tracer) : versionsIn(layers);
   function Built(m: Machine, task: Task): AnyKernel {
     return new AnyKernel(m, task, versions);
   }

@@ -7,7 +7,7 @@
  */
 import { holdsAll, isUnchanged, Keeper, type Kept, type Newcomer, never, putBackKept } from './kept';
 import { shapeOf } from './shape';
-import { isOpaque, joined, Teller, Words } from './teller';
+import { Finder, isOpaque, joined, Words } from './teller';
 
 /** An object that was there at the beginning, or that part of it which does not belong to the state. */
 interface Known {
@@ -49,7 +49,7 @@ export class Memory {
 
   /** @param roots reach those who are there at the beginning */
   constructor(roots: readonly unknown[]) {
-    const first = new Teller();
+    const first = new Finder();
     // What is in containers belongs to an object, so there has to be one.
     first.list([{ roots }]);
     first.goOn();

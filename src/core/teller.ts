@@ -145,6 +145,14 @@ export class Teller extends Words implements FieldReader {
   }
 }
 
+/** Finds in the same order who is met, and tells nothing. */
+export class Finder extends Teller {
+  override word(): void {}
+  override number(): void {}
+  protected override other(): void {}
+  protected override column(): void {}
+}
+
 /** Tells what one object or container holds. What is in containers within is told elsewhere, and so is who is new. */
 export class ShallowTeller<New> extends Words {
   /** Those who are new, in the order in which they were met. */
