@@ -1,6 +1,5 @@
 /** `faultline conform --runs`: random fixtures on a real kernel. */
 import { randomInt } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadVariants } from '../compare/load';
 import { variantFor } from '../conform/agree';
@@ -10,7 +9,7 @@ import type { Job, JobOptions } from '../conform/steps';
 import { figuresText } from '../report/agreement';
 import { type ConformOptions, recordFor } from './conform';
 import { exit } from './failure';
-import { writeOutput } from './output';
+import { makeFolder, writeOutput } from './output';
 import type { progressOn, Terminal } from './terminal';
 
 const FOLDER = 'conform-found';
@@ -61,7 +60,7 @@ function print(result: RandomResult, seed: number, options: ConformOptions, term
 }
 
 function save({ fixture, text }: RandomFinding, folder: string): string {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const file = join(folder, `${fixture.name.replaceAll('.', '-')}.yaml`);
   writeOutput(file, text);
   return file;

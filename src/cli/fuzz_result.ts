@@ -1,11 +1,11 @@
 /** How the result of a campaign is printed and its fixtures saved, by whoever has it: `fuzz`, or `merge`. */
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { InputError, reasonOf } from '../compare/input';
 import type { Finding, SavedFuzz } from '../fuzz/index';
 import { plural } from '../report/words';
 import { exit } from './failure';
-import { writeOutput } from './output';
+import { makeFolder, writeOutput } from './output';
 
 type SavedFinding = SavedFuzz['findings'][number];
 
@@ -31,7 +31,7 @@ export function checkSavable(folder: string): void {
 
 export function saveFinding({ name, text }: Pick<Finding, 'name' | 'text'>, folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
   } catch (error) {
     throw refuse(folder, error);
   }

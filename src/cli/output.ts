@@ -1,5 +1,14 @@
 /** Output into a file: all of it or nothing. */
-import { accessSync, constants, existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { InputError, reasonOf } from '../compare/input';
 
@@ -33,5 +42,20 @@ export function writeOutput(file: string, text: string): void {
   } catch (error) {
     rmSync(temporary, { force: true });
     throw refuse(file, error);
+  }
+}
+
+/**
+ * A folder and those above it, as far as they are not there. Not Node's own way, which never returns where a file
+ * system says of a new folder that its parent is missing, as /proc does.
+ */
+export function makeFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  if (dirname(folder) !== folder) makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another process may have been faster.
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw error;
   }
 }

@@ -1,7 +1,8 @@
 /** Several files into a folder: none is touched until all are written. */
-import { accessSync, constants, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError, reasonOf } from '../compare/input';
+import { makeFolder } from './output';
 
 const refuse = (folder: string, error: unknown): InputError =>
   new InputError('usage', `cannot write --output ${folder}: ${reasonOf(error)}`);
@@ -9,7 +10,7 @@ const refuse = (folder: string, error: unknown): InputError =>
 /** Asked before the work begins. The folder is made where there is none. */
 export function checkFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     accessSync(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
     const isFile = (error as NodeJS.ErrnoException).code === 'EEXIST';

@@ -93,6 +93,13 @@ describe('report', () => {
     expect(code).toBe(64);
     expect(stderr).toBe(`faultline: cannot write --output ${fixture}: is a file, not a directory\n`);
   });
+
+  // Node's own mkdir for a folder with its parents goes round for ever there.
+  test('refuses a folder that no file system makes', async () => {
+    const { code, stderr } = await faultline(small('report', '--output', '/proc/faultline'));
+    expect(code).toBe(64);
+    expect(stderr).toMatch(/^faultline: cannot write --output \/proc\/faultline: .+\n$/);
+  });
 });
 
 test('a folder whose files cannot all be written is left as it was', () => {
