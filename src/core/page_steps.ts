@@ -20,7 +20,7 @@ import {
   PG_writeback,
 } from './pages';
 import { done, type Run } from './run';
-import type { Task } from './task';
+import { tlbPartOf } from './tlb_parts';
 import type { Content, Pfn, Vaddr } from './units';
 
 export abstract class PageSteps extends EntrySteps {
@@ -235,21 +235,17 @@ export abstract class PageSteps extends EntrySteps {
 
   /** Copies contents to a page that nobody else can see yet; says so to whoever watches for writers of the source. */
   copy_page(from: Pfn, to: Pfn, va: Vaddr): Run<void> {
-    if (this.m.config.hardware === null) {
-      return this.step('copy page', contentObject(from), false, () => this.copyContent(from, to, va));
-    }
     return this.stepOn(
       'copy page',
-      () => [contentObject(from), ...this.watchedTlbs()],
+      () => [contentObject(from), ...this.watchedTlbs(va)],
       0,
       () => this.copyContent(from, to, va),
     );
   }
-  /** Who looks for writers of a page that is copied looks at what lingers; then each TLB is of one part. */
-  private watchedTlbs(): number[] {
-    const isWatched = ({ id, mm }: Task): boolean =>
-      mm === this.task.mm && this.m.tlbs[id]!.lingering !== null;
-    return this.m.tasks.filter(isWatched).map(({ id }) => tlbObject(id, 0));
+  /** Who looks for writers of a page that is copied looks at what the CPUs have of it. */
+  private watchedTlbs(va: Vaddr): number[] {
+    const part = tlbPartOf(this.m.tlbBorders, va);
+    return this.m.tasks.filter(({ mm }) => mm === this.task.mm).map(({ id }) => tlbObject(id, part));
   }
   /** The same for a page that others go on writing. Its copy can only tell which stores came before, so no watch. */
   copy_pinned_page(from: Pfn, to: Pfn): Run<void> {
@@ -264,11 +260,9 @@ export abstract class PageSteps extends EntrySteps {
    * @param to the frame for each subpage
    */
   copy_subpages(from: readonly Pfn[], to: readonly Pfn[], vas: readonly Vaddr[]): Run<void> {
-    const { hardware } = this.m.config;
     return this.stepOn(
       'copy huge page',
-      () =>
-        hardware === null ? from.map(contentObject) : [...from.map(contentObject), ...this.watchedTlbs()],
+      () => [...this.watchedTlbs(vas[0]!), ...from.map(contentObject)],
       0,
       () => {
         from.forEach((page, i) => {

@@ -1,5 +1,5 @@
 /** How a program goes on by one step. */
-import { KernelBug, type Step, type Task } from '../core/index';
+import { KernelBug, type Machine, type Step, type Task, tlbObject } from '../core/index';
 
 export type Program = Iterator<Step, unknown, undefined>;
 
@@ -16,4 +16,13 @@ export function advanceProgram(program: Program, task: Task): Step | null {
     task.dead = true;
     return null;
   }
+}
+
+/**
+ * The CPU of a thread that is gone has no use for what it knows. Like a lock it is given up at the end of the thread's
+ * last step: who copies a page looks at it.
+ */
+export function leaveCpu({ tlbs, tlbBorders }: Machine, { id, pending }: Task): void {
+  tlbs[id]!.flushAll();
+  for (let part = 0; part <= tlbBorders.length; part++) pending.released.push(tlbObject(id, part));
 }

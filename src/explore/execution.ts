@@ -12,7 +12,7 @@ import {
   type Task,
 } from '../core/index';
 import { type Actor, actorProgram, endOfRun, stepProgram, type Workload } from '../workload/index';
-import { advanceProgram, type Program } from './advance';
+import { advanceProgram, leaveCpu, type Program } from './advance';
 import type { Checkpoint, Looked, Round } from './checkpoint';
 import { type Footprint, withReleases } from './footprint';
 import { type Hardware, hardwareOf } from './hardware';
@@ -85,8 +85,7 @@ export class Execution<Notes extends object> {
     running.saved = null;
     running.next = advanceProgram(program, task);
     this.machine.tlbs[task.id]!.lingering?.forgetBefore(task.done ? Infinity : task.position);
-    // The CPU of a thread that is gone has no use for what it knows.
-    if (task.done && this.start.workload.finally.length === 0) this.machine.tlbs[task.id]!.flushAll();
+    if (task.done && this.start.workload.finally.length === 0) leaveCpu(this.machine, task);
   }
 
   /** The actor that stepped last, whatever hardware has done since; -1 at the beginning. */

@@ -13,7 +13,7 @@ import { addFuture, addPacked, addStep, type Future, pack, type Seen, stepsOf } 
 import { sleepersAfter } from './sleep';
 import type { Start } from './start';
 import { standIn, twinsOf } from './symmetry';
-import { Traffic } from './traffic';
+import { mmapSemsOf, Traffic } from './traffic';
 import { Wants, wantAllFrom } from './wanted';
 
 type OnEnd<Notes extends object> = (execution: Execution<Notes>) => void;
@@ -151,7 +151,9 @@ class Search<Notes extends object> {
     const block = new Block(next, execution.locksOf(actor), traffic);
     for (; next; next = block.hasRoom ? this.unnoticed(actor) : null) {
       traffic.note(owner, next, execution.locksOf(actor));
-      block.add(execution.take(actor));
+      const taken = execution.take(actor);
+      traffic.noteLeft(owner, taken);
+      block.add(taken);
     }
     const step = block.footprint(execution.locksOf(actor));
     choice.length = block.length;
@@ -169,7 +171,8 @@ class Search<Notes extends object> {
       execution.schedule.length <= bounds.maxSteps &&
       execution.canStep(actor) &&
       !execution.hardware.has(actor) &&
-      !execution.isHardwareAble;
+      !execution.isHardwareAble &&
+      !this.traffic.isFoundHolding(actor, () => mmapSemsOf(execution, actor));
     const next = mayGoOn ? execution.announced(actor) : null;
     return next && !this.traffic.isNoticed(next, execution.locksOf(actor)) ? next : null;
   }

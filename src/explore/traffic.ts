@@ -4,7 +4,7 @@
  * holds. Such a step changes places with all that others can do meanwhile, so nothing is lost where it simply belongs
  * to the step before it (Lipton: "Reduction: A Method of Proving Properties of Parallel Programs", CACM 1975).
  */
-import type { Task } from '../core/index';
+import { kindOf, type Machine, mmapSemObject, type Task } from '../core/index';
 import { type Footprint, Manner, mannerOf } from './footprint';
 
 /** What was seen of one object; actors are bits. */
@@ -20,6 +20,8 @@ interface Touched {
 
 export class Traffic {
   private readonly objects = new Map<number, Touched>();
+  /** By mmap_sem: those who look at it without waiting for it, which nobody does with a spinlock; bits. */
+  private readonly lookers = new Map<number, number>();
   private hasNews = false;
   /** By actor: with whom it has to do, itself included, directly or by way of others; bits. */
   private readonly company: number[] = [];
@@ -38,8 +40,37 @@ export class Traffic {
 
   /** @param locks that the actor holds when it takes the step */
   note(actor: number, step: Footprint, locks: Task['spinlocks']): void {
-    for (let i = 0; i < step.releasesFrom; i++)
-      this.noteOne(1 << actor, step.objects[i]!, mannerOf(step, i), locks);
+    for (let i = 0; i < step.releasesFrom; i++) {
+      const object = step.objects[i]!;
+      if (!step.acquires && kindOf(object) === 'mmap_sem') this.noteLooker(1 << actor, object);
+      this.noteOne(1 << actor, object, mannerOf(step, i), locks);
+    }
+  }
+
+  /**
+   * What a step gave up at its end for good, see leaveCpu(): nobody waits for that, so it counts as written.
+   * @param step with what it released
+   */
+  noteLeft(actor: number, { objects, releasesFrom }: Footprint): void {
+    for (let i = releasesFrom; i < objects.length; i++)
+      if (kindOf(objects[i]!) === 'tlb') this.noteOne(1 << actor, objects[i]!, Manner.write, []);
+  }
+
+  private noteLooker(actor: number, sem: number): void {
+    const known = this.lookers.get(sem) ?? 0;
+    if (known & actor) return;
+    this.lookers.set(sem, known | actor);
+    this.hasNews = true;
+  }
+
+  /**
+   * Whether somebody else may find that an actor has an mmap_sem. Its next step may release it, which is only known
+   * afterwards, so the moment before is one at which others may act.
+   * @param held the mmap_sems that the actor has
+   */
+  isFoundHolding(actor: number, held: () => readonly number[]): boolean {
+    if (this.lookers.size === 0) return false;
+    return held().some((sem) => ((this.lookers.get(sem) ?? 0) & ~(1 << actor)) !== 0);
   }
 
   private noteOne(actor: number, object: number, manner: Manner, locks: Task['spinlocks']): void {
@@ -147,3 +178,14 @@ function alsoUnder(before: readonly number[] | null, locks: Task['spinlocks']): 
 }
 
 const holds = (locks: Task['spinlocks'], id: number): boolean => locks.some((lock) => lock.id === id);
+
+/** The mmap_sems that an actor has. */
+export function mmapSemsOf(
+  { machine, running }: { readonly machine: Machine; readonly running: readonly { readonly task: Task }[] },
+  actor: number,
+): number[] {
+  const { id } = running[actor]!.task;
+  const isHeld = ({ mmap_sem: { writer, readers } }: Machine['mms'][number]): boolean =>
+    writer === id || readers.includes(id);
+  return machine.mms.filter(isHeld).map((mm) => mmapSemObject(mm.id));
+}

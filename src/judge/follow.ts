@@ -1,7 +1,7 @@
 /** How the notes follow a run: one small rule per happening. What system calls promise is in follow_calls.ts. */
 import { entry as e, flags as f, type Happening, type Machine } from '../core/index';
 import { beginFault, followCall, followReturn } from './follow_calls';
-import { beforeHiding, either, fileKey, mayBeArmedOf, type Notes, viewKey } from './notes';
+import { allowAlso, beforeHiding, either, fileKey, mayBeArmedOf, type Notes, viewKey } from './notes';
 import { has } from './ranges';
 import { fileIndexAt, isPrivate, mappersOf, vmaAt } from './world';
 
@@ -15,7 +15,7 @@ export function follow(h: Happening, m: Machine, notes: Notes): void {
       followStore(h, m, notes);
       break;
     case 'call':
-      followCall(h, notes);
+      followCall(h, m, notes);
       break;
     case 'return':
       followReturn(h, m, notes);
@@ -49,8 +49,11 @@ function followStore(h: Of<'store'>, m: Machine, notes: Notes): void {
   const key = viewKey(h.mm.id, h.va);
   const vma = vmaAt(h.mm, h.va);
   if (!vma) return;
-  // Whoever holds a page of a mapping that is gone stores to what nobody will look at.
-  if (h.access === 'gup' && mappersOf(m, h.page).length === 0) return;
+  // Nobody will look at what is stored to a page that nobody maps, unless it moves and comes back.
+  if (h.access === 'gup' && mappersOf(m, h.page).length === 0) {
+    if (isPrivate(vma)) allowAlso(notes, h.mm.id, h.va, h.content);
+    return;
+  }
   for (const call of notes.calls) {
     call.storedSince?.set(key, either(...(call.storedSince.get(key) ?? []), ...(notes.view.get(key) ?? [0])));
   }

@@ -14,7 +14,7 @@ import {
   viewKey,
   wakes,
 } from './notes';
-import { add, has, noRanges, remove } from './ranges';
+import { add, has, noRanges, type Ranges, remove } from './ranges';
 import { backgroundAt, fileIndexAt, isPrivate, vmaAt } from './world';
 
 type Of<K extends Happening['kind']> = Extract<Happening, { kind: K }>;
@@ -49,7 +49,7 @@ const protects = (h: Of<'call'> | Of<'return'>): boolean =>
 
 const givesUpWp = (h: Of<'call'>): boolean => h.name === 'uffd_register' && h.args.wp === 0;
 
-export function followCall(h: Of<'call'>, notes: Notes): void {
+export function followCall(h: Of<'call'>, m: Machine, notes: Notes): void {
   const name = nameOf(h);
   const call: ActiveCall = {
     task: h.task.id,
@@ -62,6 +62,7 @@ export function followCall(h: Of<'call'>, notes: Notes): void {
     discards: mayDiscard.has(name),
     sleepers: wakes(h) ? sleepersOn(h) : [],
     storedSince: remembersStores.has(name) ? new Map() : null,
+    mapped: h.name === 'uffd_protect' ? mappedIn(h, m) : null,
   };
   for (const other of notes.calls) {
     if (!decides.has(other.name) || !decides.has(name) || !overlap(other, call)) continue;
@@ -78,6 +79,12 @@ export function followCall(h: Of<'call'>, notes: Notes): void {
   if (h.name === 'uffd_zeropage') allowAlso(notes, h.mm.id, h.start, 0);
   if (h.name === 'file_write') allowInFile(notes, h);
   if (name === 'madvise remove') changeFile(notes, h, (old) => [...old, 0]);
+}
+
+function mappedIn({ mm, start, end }: Of<'call'>, m: Machine): Ranges {
+  const mapped = noRanges();
+  for (const { va, huge } of leavesOf(mm, start, end)) add(mapped, va, va + (huge ? m.HPAGE_PMD_SIZE : 4096));
+  return mapped;
 }
 
 /** By task, because nobody can tell which of two calls began first. */
@@ -114,7 +121,7 @@ export function followReturn(h: Of<'return'>, m: Machine, notes: Notes): void {
   if (h.result < 0) notes.refused.push({ name: h.name, result: h.result });
   if (call && h.name === 'mremap' && h.result < 0) mayHaveMoved(notes, h);
   if (!call || (h.result < 0 && !passedHoles(h))) return;
-  if (protects(h) && !call.overlapped) arm(h, m, notes);
+  if (protects(h) && !call.overlapped) arm(h, m, notes, call);
   if (disarms.has(name)) disarm(notes, name, call);
   if (discards.has(name)) forget(notes, h, call);
   if (h.name === 'uffd_register') keepRegistered(notes, h);
@@ -141,14 +148,15 @@ function keepRegistered(notes: Notes, h: Of<'return'>): void {
 }
 
 /**
- * Protecting an address at which nothing is mapped promises nothing: that is documented. Where protection is
- * asynchronous nobody is told of a write.
+ * Protecting an address at which nothing is mapped promises nothing: that is documented, and what was mapped while the
+ * call ran may have come too late. Where protection is asynchronous nobody is told of a write.
  */
-function arm(h: Of<'return'>, m: Machine, notes: Notes): void {
+function arm(h: Of<'return'>, m: Machine, notes: Notes, { mapped }: ActiveCall): void {
   const features = vmaAt(h.mm, h.start)?.vm_userfaultfd_ctx?.features ?? 0;
   if (features & mainline.UFFD_FEATURE_WP_ASYNC) return;
   const armed = armedOf(notes, h.mm.id);
   for (const leaf of leavesOf(h.mm, h.start, h.end)) {
+    if (mapped !== null && !has(mapped, Math.max(leaf.va, h.start))) continue;
     const size = leaf.huge ? m.HPAGE_PMD_SIZE : 4096;
     add(armed, Math.max(leaf.va, h.start), Math.min(leaf.va + size, h.end));
   }

@@ -25,6 +25,8 @@ export interface ActiveCall {
    * for a call after which nobody asks.
    */
   readonly storedSince: Map<number, readonly number[]> | null;
+  /** Of a call that protects what is there: where something was mapped when it began. */
+  readonly mapped: Ranges | null;
 }
 
 export interface Notes {

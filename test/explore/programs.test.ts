@@ -1,6 +1,6 @@
-/** Programs over spinlocks and numbers, put in place of a system call: what a search finds of them, and plain orders do. */
+/** Programs over locks and numbers, put in place of a system call: what a search finds of them, and plain orders do. */
 import fc from 'fast-check';
-import { drops, type Op, reads, under, writes } from '../kernels/programs';
+import { alone, attempts, drops, type Op, reads, under, writes } from '../kernels/programs';
 import { tries } from '../support/tries';
 import { findingsOf, lost, plain, random, reduced, within } from './searches';
 
@@ -82,6 +82,14 @@ const rows: readonly Row[] = [
     name: 'two pairs of which one looks at what the other wrote, when it has seen something',
     programs: [[writes(0)], [under(0, writes(0), reads(2))], [under(1, writes(2))], [under(1, writes(2))]],
   },
+  {
+    name: 'who does not wait for mmap_sem beside one that has it and does nothing that others see',
+    programs: [[attempts()], [alone(writes(0))]],
+  },
+  {
+    name: 'who does not wait for mmap_sem when the one that has it has told',
+    programs: [[reads(0), attempts(writes(1))], [alone(writes(0), writes(2))]],
+  },
 ];
 
 test.each(rows)('nothing is lost: $name', ({ programs }) => {
@@ -127,6 +135,11 @@ const section = fc.tuple(lock, fc.array(inner, { maxLength: 3 })).map(([outer, o
     ...ops.map((op) => (Array.isArray(op) ? under(1 - outer, ...op[1]) : op)),
   ),
 );
+const underSem = fc.array(fc.oneof(access, access, section), { maxLength: 2 });
+const ofSem = fc.oneof(
+  underSem.map((ops) => alone(...ops)),
+  underSem.map((ops) => attempts(...ops)),
+);
 const program = fc.array(fc.oneof(section, section, access), { minLength: 1, maxLength: 3 });
 
 /** @param runs that change actors by chance, beside the first ones of every order */
@@ -138,13 +151,15 @@ function expectNothingLost(programs: readonly (readonly Op[])[], runs: number): 
 
 /** The same for other numbers and other locks. */
 const apart = (op: Op): Op =>
-  'under' in op
-    ? { under: op.under + 2, ops: op.ops.map(apart) }
-    : 'reads' in op
-      ? reads(op.reads + 3)
-      : 'writes' in op
-        ? writes(op.writes + 3)
-        : drops(op.drops + 3);
+  'alone' in op || 'attempts' in op
+    ? op
+    : 'under' in op
+      ? { under: op.under + 2, ops: op.ops.map(apart) }
+      : 'reads' in op
+        ? reads(op.reads + 3)
+        : 'writes' in op
+          ? writes(op.writes + 3)
+          : drops(op.drops + 3);
 
 test('random pairs far apart, beside an access that may join them: no end and no deadlock is lost', () => {
   const pair = fc.array(fc.array(fc.oneof(section, access), { minLength: 1, maxLength: 2 }), {
@@ -164,4 +179,12 @@ test('random programs: no end and no deadlock is lost', () => {
     expectNothingLost(programs, 100);
   });
   fc.assert(property, tries(150));
+});
+
+test('random programs with mmap_sem, for which not all wait: no end and no deadlock is lost', () => {
+  const withSem = fc.array(fc.oneof(ofSem, ofSem, section, access), { minLength: 1, maxLength: 2 });
+  const property = fc.property(fc.array(withSem, { minLength: 2, maxLength: 3 }), (programs) => {
+    expectNothingLost(programs, 100);
+  });
+  fc.assert(property, tries(100));
 });

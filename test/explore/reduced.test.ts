@@ -57,6 +57,11 @@ const rows: Row[] = [
     runs: 400,
   },
   {
+    name: 'a copy beside a thread that ends and has a translation of the page',
+    base: 'linux-5.9',
+    body: `${one}  two: { size: 4KiB }\n${written}  - vcpu: write two\n  - monitor: uffd_register guest\n${tasks('vcpu: [write two]', 'other: [write guest]', 'monitor: [uffd_unprotect guest]')}`,
+  },
+  {
     name: 'a sleeper and whoever wakes it',
     base: 'uffd-wp-bit',
     body: `${one}${guarded}${tasks('vcpu: [write guest]', 'monitor: [uffd_wait, uffd_unprotect guest]')}`,

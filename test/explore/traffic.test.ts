@@ -1,7 +1,7 @@
 /** Steps that nobody else can notice belong to the step before them: how many orders are left, and that none is lost. */
 import { Block } from '../../src/explore/block';
 import { Traffic } from '../../src/explore/traffic';
-import { type Op, reads, under, writes } from '../kernels/programs';
+import { alone, attempts, type Op, reads, under, writes } from '../kernels/programs';
 import { type Findings, findingsOf, lost, plain, reduced } from './searches';
 
 type Programs = readonly (readonly Op[])[];
@@ -100,6 +100,11 @@ test.each<{ name: string; programs: Programs; breakIt(): void }>([
         note.call(this as Traffic, actor, step, last);
       });
     },
+  },
+  {
+    name: 'does not look whether somebody may find an mmap_sem taken',
+    programs: [[attempts()], [alone(writes(0))]],
+    breakIt: () => spyOn(Traffic, 'isFoundHolding').mockReturnValue(false),
   },
   {
     name: 'forgets what a section touches',

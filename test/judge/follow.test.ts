@@ -3,6 +3,7 @@ import { begin, type Notes } from '../../src/judge/index';
 import { viewKey } from '../../src/judge/notes';
 import { has } from '../../src/judge/ranges';
 import { allowedAt } from '../../src/judge/world';
+import { random } from '../explore/searches';
 import { found, kernelOf, workload } from './broken_kernel';
 
 const one = 'memory:\n  guest: { size: 4KiB }\n  later: { size: 4KiB, mapped: false }\n';
@@ -234,5 +235,36 @@ describe('a program that is right is not blamed', () => {
     },
   ])('when $when', ({ base, body }) => {
     expect(found(base, `memory:\n  guest: { size: 4KiB }\n${body}`)).toEqual([]);
+  });
+});
+
+describe('what comes to a page beside another call', () => {
+  test.each([
+    {
+      name: 'a page that is mapped while a protection runs need not be protected',
+      base: 'uffd-wp-bit',
+      body: `${one}start:\n  - a: uffd_register guest\ntasks:\n  a: [write guest]\n  b: [uffd_protect guest]\n`,
+    },
+    {
+      name: 'nor one that is mapped by the kernel',
+      base: 'uffd-wp-bit',
+      body: `${one}start:\n  - a: uffd_register guest\ntasks:\n  a: [gup_write guest]\n  b: [uffd_protect guest]\n`,
+    },
+    {
+      name: 'what is stored to a held page that is to move is there when it cannot',
+      base: 'linux-4.19',
+      body: `${one}start:\n  - a: write guest = 0\ntasks:\n  a: [gup_write guest]\n  b: [migrate guest]\n`,
+    },
+  ])('$name', ({ base, body }) => {
+    const begun = begin(workload(body), kernelOf(base));
+    if ('reason' in begun) throw new Error(begun.reason);
+    const broken = new Set<string>();
+    const visit = ({ notes }: Execution<Notes>): void => {
+      for (const id of notes.found.keys()) broken.add(id);
+    };
+    // Also at moments that the search of all orders has no need to tell apart.
+    random(400)(begun.start, visit);
+    explore(begun.start, visit);
+    expect([...broken]).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-/** A system call that runs programs over spinlocks and numbers, compiled as the kernel is so that searches know its states. */
+/** A system call that runs programs over locks and numbers, compiled as the kernel is so that searches know its states. */
 import { type Kernel, type KRun, pageFlagsObject, pfn } from '../../src/core/index';
 import type { Override } from '../judge/broken_kernel';
 
@@ -6,7 +6,9 @@ export type Op =
   | { readonly under: number; readonly ops: readonly Op[] }
   | { readonly reads: number }
   | { readonly writes: number }
-  | { readonly drops: number };
+  | { readonly drops: number }
+  | { readonly alone: readonly Op[] }
+  | { readonly attempts: readonly Op[] };
 
 export const under = (lock: number, ...ops: readonly Op[]): Op => ({ under: lock, ops });
 export const reads = (number: number): Op => ({ reads: number });
@@ -14,6 +16,10 @@ export const writes = (number: number): Op => ({ writes: number });
 /** Drops one of REFERENCES references, which may change places with others that do, unless it is the last. */
 export const drops = (number: number): Op => ({ drops: number });
 const REFERENCES = 2;
+/** With mmap_sem for writing. */
+export const alone = (...ops: readonly Op[]): Op => ({ alone: ops });
+/** With mmap_sem for reading, or not at all where somebody writes. */
+export const attempts = (...ops: readonly Op[]): Op => ({ attempts: ops });
 /** Counts of references stand behind the numbers. */
 const COUNTS = 10;
 
@@ -26,6 +32,22 @@ function* perform(k: Kernel, ops: readonly Op[]): KRun<void> {
       yield* k.spin_lock(lock);
       yield* perform(k, op.ops);
       yield* k.spin_unlock(lock);
+      continue;
+    }
+    if ('alone' in op) {
+      const { mmap_sem } = k.task.mm;
+      yield* k.down_write(mmap_sem);
+      yield* perform(k, op.alone);
+      yield* k.up_write(mmap_sem);
+      continue;
+    }
+    if ('attempts' in op) {
+      const { mmap_sem } = k.task.mm;
+      const isTaken: boolean = yield* k.down_read_trylock(mmap_sem);
+      k.task.stores = (k.task.stores * 31 + Number(isTaken)) % 99991;
+      if (!isTaken) continue;
+      yield* perform(k, op.attempts);
+      yield* k.up_read(mmap_sem);
       continue;
     }
     if ('drops' in op) {
