@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { figuresHere, type RecordedFigures } from '../src/conform/figures';
+import { mdTable } from '../src/report/markdown';
 
 const block = /(<!-- figures of docs\/conform-figures\.json -->\n)[\s\S]*?(<!-- end -->)/g;
 
@@ -32,10 +33,8 @@ function inOrder(all: readonly RecordedFigures[]): RecordedFigures[] {
   return [...all].sort((a, b) => newerFirst(a.kernel, b.kernel) || b.observations - a.observations);
 }
 
-export function figuresTable(all: readonly RecordedFigures[]): string {
-  const rows = [heads, heads.map(() => '---'), ...inOrder(all).map(rowOf)];
-  return rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-}
+export const figuresTable = (all: readonly RecordedFigures[]): string =>
+  mdTable(heads, inOrder(all).map(rowOf));
 
 export function withFigures(text: string, all: readonly RecordedFigures[]): string {
   const table = figuresTable(all);

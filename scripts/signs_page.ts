@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Listed } from '../src/report/list';
+import { mdTable } from '../src/report/markdown';
 import { signs } from '../src/report/signs';
 
 const block = /<!-- signs: (\w+) -->\n[\s\S]*?<!-- end -->/g;
@@ -24,8 +25,7 @@ export function signsTable(name: keyof typeof signs): string {
   const head = heads[name];
   const rowOf = ({ id, beside, says }: Listed): string[] =>
     head.length === 2 ? [code(id), says] : [code(id), beside, says];
-  const rows = [head, head.map(() => '---'), ...signs[name].entries.map(rowOf)];
-  return rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return mdTable(head, signs[name].entries.map(rowOf));
 }
 
 export const signsPage = (): string =>

@@ -19,6 +19,9 @@ export class RwSem {
   constructor(readonly id: number) {}
 }
 
+export const isHeldBy = ({ writer, readers }: RwSem, task: number): boolean =>
+  writer === task || readers.includes(task);
+
 export function addReader({ readers }: RwSem, task: number): void {
   let at = readers.length;
   while (at > 0 && readers[at - 1]! > task) at--;

@@ -32,6 +32,8 @@ export function tlbPartOf(borders: readonly number[], va: Vaddr): number {
   return part;
 }
 
+export const allTlbParts = (borders: readonly number[]): number[] => [...borders.keys(), borders.length];
+
 /** The parts that may have something of [start, end). */
 export function tlbPartsOf(borders: readonly number[], start: Vaddr, end: Vaddr): readonly number[] {
   const parts = [tlbPartOf(borders, start)];

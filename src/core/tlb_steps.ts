@@ -11,7 +11,7 @@ import { PagevecSteps } from './pagevec_steps';
 import type { Run, Step } from './run';
 import type { Slot } from './table';
 import type { Task } from './task';
-import { tlbPartsOf } from './tlb_parts';
+import { allTlbParts, tlbPartsOf } from './tlb_parts';
 import { PAGE_SIZE, type Pte, plus, type Vaddr } from './units';
 
 type Steps<T> = Generator<Step, T, undefined>;
@@ -67,7 +67,7 @@ export abstract class TlbSteps extends PagevecSteps {
     yield* this.flush(
       mm,
       'flush all',
-      Array.from({ length: this.m.tlbBorders.length + 1 }, (_, part) => part),
+      allTlbParts(this.m.tlbBorders),
       (cpu) => !this.m.tlbs[cpu]!.isEmpty,
       (cpu) => this.m.tlbs[cpu]!.flushAll(),
     );

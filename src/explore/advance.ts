@@ -1,5 +1,5 @@
 /** How a program goes on by one step. */
-import { KernelBug, type Machine, type Step, type Task, tlbObject } from '../core/index';
+import { allTlbParts, KernelBug, type Machine, type Step, type Task, tlbObject } from '../core/index';
 
 export type Program = Iterator<Step, unknown, undefined>;
 
@@ -24,5 +24,5 @@ export function advanceProgram(program: Program, task: Task): Step | null {
  */
 export function leaveCpu({ tlbs, tlbBorders }: Machine, { id, pending }: Task): void {
   tlbs[id]!.flushAll();
-  for (let part = 0; part <= tlbBorders.length; part++) pending.released.push(tlbObject(id, part));
+  for (const part of allTlbParts(tlbBorders)) pending.released.push(tlbObject(id, part));
 }

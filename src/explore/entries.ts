@@ -1,12 +1,10 @@
 /** The leaf entries of all regions in words: what they are, and what became of them in between. */
-import { type Leaf, leafAt, leavesOf, type Machine, nameOfAddress, PAGE_SIZE, show_pte } from '../core/index';
+import { endOf, type Leaf, leafAt, leavesOf, type Machine, nameOfAddress, show_pte } from '../core/index';
 import type { Change, EntryState } from './trace';
 
 /** Those of all processes, of each in the order of addresses. */
 export const leavesInOrder = (m: Machine): Leaf[] =>
   m.mms.flatMap((mm) => leavesOf(mm).sort((a, b) => a.va - b.va));
-
-const spanOf = (m: Machine, { huge }: Leaf): number => (huge ? m.HPAGE_PMD_SIZE : PAGE_SIZE);
 
 /** The entries of all regions, equal neighbours as one. */
 export function entriesOf(m: Machine): EntryState[] {
@@ -62,7 +60,7 @@ function inRows<L extends Leaf>(m: Machine, leaves: readonly L[], alike: (a: L, 
       last !== undefined &&
       last.mm === leaf.mm &&
       last.huge === leaf.huge &&
-      last.va + spanOf(m, last) === leaf.va &&
+      endOf(last, m.HPAGE_PMD_SIZE) === leaf.va &&
       alike(row![0]!, leaf);
     if (isNext) row!.push(leaf);
     else rows.push([leaf]);

@@ -13,7 +13,7 @@ import { addFuture, addPacked, addStep, type Future, pack, type Seen, stepsOf } 
 import { sleepersAfter } from './sleep';
 import type { Start } from './start';
 import { standIn, twinsOf } from './symmetry';
-import { mmapSemsOf, Traffic } from './traffic';
+import { Traffic } from './traffic';
 import { Wants, wantAllFrom } from './wanted';
 
 type OnEnd<Notes extends object> = (execution: Execution<Notes>) => void;
@@ -172,7 +172,7 @@ class Search<Notes extends object> {
       execution.canStep(actor) &&
       !execution.hardware.has(actor) &&
       !execution.isHardwareAble &&
-      !this.traffic.isFoundHolding(actor, () => mmapSemsOf(execution, actor));
+      !this.traffic.isFoundHolding(actor, execution.running[actor]!.task, execution.machine);
     const next = mayGoOn ? execution.announced(actor) : null;
     return next && !this.traffic.isNoticed(next, execution.locksOf(actor)) ? next : null;
   }

@@ -4,7 +4,7 @@
  * holds. Such a step changes places with all that others can do meanwhile, so nothing is lost where it simply belongs
  * to the step before it (Lipton: "Reduction: A Method of Proving Properties of Parallel Programs", CACM 1975).
  */
-import { kindOf, type Machine, mmapSemObject, type Task } from '../core/index';
+import { isHeldBy, kindOf, type Machine, mmapSemObject, type Task } from '../core/index';
 import { type Footprint, Manner, mannerOf } from './footprint';
 
 /** What was seen of one object; actors are bits. */
@@ -66,11 +66,13 @@ export class Traffic {
   /**
    * Whether somebody else may find that an actor has an mmap_sem. Its next step may release it, which is only known
    * afterwards, so the moment before is one at which others may act.
-   * @param held the mmap_sems that the actor has
    */
-  isFoundHolding(actor: number, held: () => readonly number[]): boolean {
-    if (this.lookers.size === 0) return false;
-    return held().some((sem) => ((this.lookers.get(sem) ?? 0) & ~(1 << actor)) !== 0);
+  isFoundHolding(actor: number, { id: task }: Task, { mms }: Machine): boolean {
+    const others = ~(1 << actor);
+    const isLookedAt = (mm: number): boolean => ((this.lookers.get(mmapSemObject(mm)) ?? 0) & others) !== 0;
+    return (
+      this.lookers.size > 0 && mms.some(({ id, mmap_sem }) => isHeldBy(mmap_sem, task) && isLookedAt(id))
+    );
   }
 
   private noteOne(actor: number, object: number, manner: Manner, locks: Task['spinlocks']): void {
@@ -178,14 +180,3 @@ function alsoUnder(before: readonly number[] | null, locks: Task['spinlocks']): 
 }
 
 const holds = (locks: Task['spinlocks'], id: number): boolean => locks.some((lock) => lock.id === id);
-
-/** The mmap_sems that an actor has. */
-export function mmapSemsOf(
-  { machine, running }: { readonly machine: Machine; readonly running: readonly { readonly task: Task }[] },
-  actor: number,
-): number[] {
-  const { id } = running[actor]!.task;
-  const isHeld = ({ mmap_sem: { writer, readers } }: Machine['mms'][number]): boolean =>
-    writer === id || readers.includes(id);
-  return machine.mms.filter(isHeld).map((mm) => mmapSemObject(mm.id));
-}

@@ -1,5 +1,13 @@
 /** What a system call promises to the program when it returns, and what may be while it runs. */
-import { flags as f, type Happening, leavesOf, type Machine, mainline, type Task } from '../core/index';
+import {
+  endOf,
+  flags as f,
+  type Happening,
+  leavesOf,
+  type Machine,
+  mainline,
+  type Task,
+} from '../core/index';
 import { disarmTarget, mayHaveMoved, move } from './follow_move';
 import {
   type ActiveCall,
@@ -83,7 +91,7 @@ export function followCall(h: Of<'call'>, m: Machine, notes: Notes): void {
 
 function mappedIn({ mm, start, end }: Of<'call'>, m: Machine): Ranges {
   const mapped = noRanges();
-  for (const { va, huge } of leavesOf(mm, start, end)) add(mapped, va, va + (huge ? m.HPAGE_PMD_SIZE : 4096));
+  for (const leaf of leavesOf(mm, start, end)) add(mapped, leaf.va, endOf(leaf, m.HPAGE_PMD_SIZE));
   return mapped;
 }
 
@@ -157,8 +165,7 @@ function arm(h: Of<'return'>, m: Machine, notes: Notes, { mapped }: ActiveCall):
   const armed = armedOf(notes, h.mm.id);
   for (const leaf of leavesOf(h.mm, h.start, h.end)) {
     if (mapped !== null && !has(mapped, Math.max(leaf.va, h.start))) continue;
-    const size = leaf.huge ? m.HPAGE_PMD_SIZE : 4096;
-    add(armed, Math.max(leaf.va, h.start), Math.min(leaf.va + size, h.end));
+    add(armed, Math.max(leaf.va, h.start), Math.min(endOf(leaf, m.HPAGE_PMD_SIZE), h.end));
   }
 }
 

@@ -1,4 +1,12 @@
-import { entry as e, leavesOf, type Machine, type Mm, nameOfAddress, presentLeaf } from '../../core/index';
+import {
+  entry as e,
+  endOf,
+  leavesOf,
+  type Machine,
+  type Mm,
+  nameOfAddress,
+  presentLeaf,
+} from '../../core/index';
 import { invariant } from '../invariant';
 
 export default invariant({
@@ -22,8 +30,7 @@ export default invariant({
 function firstWritable(m: Machine, mm: Mm, armed: readonly { start: number; end: number }[]): number | null {
   for (const leaf of leavesOf(mm)) {
     if (!presentLeaf(leaf) || !e.pte_write(leaf.entry)) continue;
-    const end = leaf.va + (leaf.huge ? m.HPAGE_PMD_SIZE : 4096);
-    if (armed.some((r) => r.start < end && r.end > leaf.va)) return leaf.va;
+    if (armed.some((r) => r.start < endOf(leaf, m.HPAGE_PMD_SIZE) && r.end > leaf.va)) return leaf.va;
   }
   return null;
 }

@@ -1,3 +1,4 @@
+import { isHeldBy } from '../../core/index';
 import { invariant } from '../invariant';
 
 export default invariant({
@@ -11,7 +12,7 @@ export default invariant({
     const spin = task.spinlocks.at(-1);
     if (spin) return `${h.name} returned with ${spin.name} held`;
     if (task.pageLocks.length > 0) return `${h.name} returned with page ${task.pageLocks[0]} locked`;
-    const held = m.mms.find((mm) => mm.mmap_sem.writer === task.id || mm.mmap_sem.readers.includes(task.id));
+    const held = m.mms.find(({ mmap_sem }) => isHeldBy(mmap_sem, task.id));
     return held ? `${h.name} returned with mmap_sem held` : null;
   },
 });
