@@ -13,27 +13,30 @@ import { screenOf, type Terminal } from './terminal';
 
 /** Prints the comparison; what is finished, if the user interrupts. */
 export function runCompare(options: CompareOptions, terminal: Terminal): Promise<number> {
-  return compareAndPrint(options, terminal, () => false);
+  return compareAndPrint(options, terminal, false);
 }
 
 /** Like compare, for a proposal that has to stand: what does not build or was cut short does not. */
 export function runCheck(options: CompareOptions, terminal: Terminal): Promise<number> {
-  return compareAndPrint(options, terminal, ({ cells }) =>
-    cells.some(({ verdict }) => ['breaks', 'does-not-build', 'cut-short'].includes(verdict.kind)),
-  );
+  return compareAndPrint(options, terminal, true);
 }
 
-/** @param falls whether something was found; against a saved comparison, what is new decides instead */
+const falls = ({ cells }: Comparison): boolean =>
+  cells.some(({ verdict }) => ['breaks', 'does-not-build', 'cut-short'].includes(verdict.kind));
+
+/** @param isCheck whether what is found decides; against a saved comparison, what is new does */
 async function compareAndPrint(
   options: CompareOptions,
   terminal: Terminal,
-  falls: (comparison: Comparison) => boolean,
+  isCheck: boolean,
 ): Promise<number> {
   if (options.output !== undefined) checkOutput(options.output);
   const saved = options.against === undefined ? null : readSaved(options.against);
   const tell = (sources: Sources, judged: Judged): boolean => {
     print(sources, judged, options, terminal);
-    return saved === null ? falls(judged.comparison) : printAgainst(judged, saved, options, terminal);
+    return saved === null
+      ? isCheck && falls(judged.comparison)
+      : printAgainst(judged, saved, options, terminal);
   };
   if (options.watch) {
     const { watchCells } = require('./watch') as typeof import('./watch');
@@ -43,7 +46,17 @@ async function compareAndPrint(
   const judged = await judgeCells(sources, options, terminal);
   const isFound = tell(sources, judged);
   if (judged.isInterrupted) return exit.interrupted;
-  return isFound ? exit.found : exit.done;
+  if (isFound) return exit.found;
+  return isCheck && isAnyoneUntried(judged.comparison, terminal) ? exit.nothingRan : exit.done;
+}
+
+/** Whoever ran nothing does not stand either; says so. */
+function isAnyoneUntried({ variants, cells }: Comparison, { stderr }: Terminal): boolean {
+  const ran = new Set(cells.flatMap(({ variant, verdict }) => ('explored' in verdict ? [variant] : [])));
+  const untried = variants.filter(({ id }) => !ran.has(id));
+  for (const { id } of untried)
+    stderr.write(`faultline: nothing was run: ${id} can run none of these fixtures, which proves nothing\n`);
+  return untried.length > 0;
 }
 
 /** @returns whether something is new */

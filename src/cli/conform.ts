@@ -36,7 +36,6 @@ export interface ConformOptions extends CommonOptions {
 }
 
 /** Nothing could be run here, as kselftest's "skip". */
-const NOTHING_RAN = 4;
 /** TCG is slower by an order of magnitude. */
 const LIMITS = { live: { limit: 60, turn: 10 }, image: { limit: 180, turn: 30 } };
 /** Real page tables have so many entries, whatever is enough to explore. */
@@ -91,7 +90,7 @@ export async function runConform(options: ConformOptions, terminal: Terminal): P
       return exit.interrupted;
     }
     terminal.stderr.write(`faultline: nothing could be run: ${error.message}\n`);
-    return NOTHING_RAN;
+    return exit.nothingRan;
   } finally {
     stopListening();
   }

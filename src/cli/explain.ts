@@ -12,7 +12,7 @@ import type { Broken, Verdict } from '../judge/verdict';
 import { type Heading, renderHeading, renderTrace, replayLine } from '../report/explain';
 import { outcomePhrase } from '../report/observed_page';
 import { indent, wrap } from '../report/screen';
-import { brokenOf, classes, verdictSentence } from '../report/words';
+import { brokenOf, classes, unbrokenSentence, verdictSentence } from '../report/words';
 import { explain, simulate } from '../walk';
 import { compile } from '../workload/index';
 import { didYouMean, oneOf } from '../workload/suggestion';
@@ -55,12 +55,13 @@ export function runExplain(
   const chosen = wanted === undefined ? inOrder[0] : inOrder.find((one) => one.invariant === wanted);
   if (options.c) {
     if (wanted !== undefined && !chosen)
-      throw new InputError('usage', `${wanted} holds in every run: there is no run to follow`);
+      throw new InputError('usage', `there is no run to follow. ${unbrokenSentence(wanted, verdict)}`);
     putProgram(cell, verdict, chosen ?? null, options, terminal);
     return exit.done;
   }
   const parts = [heading(cell, verdict, chosen ?? null, options, terminal)];
-  if (wanted !== undefined && !chosen) parts.push(`${wanted} holds in every run.\n`);
+  if (wanted !== undefined && !chosen)
+    parts.push(...wrap(unbrokenSentence(wanted, verdict), screenOf(terminal, options).width), '');
   else {
     const schedule = chosen?.schedule ?? (verdict.kind === 'survives' ? verdict.witness : null);
     if (schedule) parts.push(drawRun(cell, schedule, options, terminal).text);

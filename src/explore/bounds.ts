@@ -9,6 +9,9 @@ export interface ExploreOptions {
 
 export const defaultBounds: ExploreOptions = { maxExecutions: 50_000, maxSteps: 1_000_000 };
 
+/** Which bound it was, in words. */
+export const boundOfRuns = (most: number): string => `the bound of ${most} run${most === 1 ? '' : 's'}`;
+
 export interface Explored {
   /** Runs from the start, to the end or to a state that was seen before. */
   executions: number;

@@ -4,7 +4,7 @@
  * sets and with states that were seen before (seen.ts). One execution goes back to where it can go on otherwise.
  */
 import { Block } from './block';
-import { defaultBounds, type Explored, type ExploreOptions } from './bounds';
+import { boundOfRuns, defaultBounds, type Explored, type ExploreOptions } from './bounds';
 import { type Choice, isCheckpointDue, mayMeet } from './choice';
 import { Execution } from './execution';
 import { accessesOf, type Footprint, releasesOf } from './footprint';
@@ -76,10 +76,9 @@ class Search<Notes extends object> {
   run(onEnd: OnEnd<Notes>, finish: OnEnd<Notes>): Explored {
     const { bounds } = this;
     for (let depth = 0; ; ) {
-      if (this.result.executions >= bounds.maxExecutions)
-        return this.cut(`${bounds.maxExecutions} executions`);
+      if (this.result.executions >= bounds.maxExecutions) return this.cut(boundOfRuns(bounds.maxExecutions));
       const ended = this.runOn(depth);
-      if (ended === 'too long') return this.cut(`${bounds.maxSteps} steps in one execution`);
+      if (ended === 'too long') return this.cut(`the bound of ${bounds.maxSteps} steps in one run`);
       if (ended !== 'asleep') {
         if (ended === 'end') finish(this.execution);
         this.result.executions++;

@@ -4,7 +4,7 @@
  * actor has read the same values in the same order since it began.
  */
 import { kindOf } from '../core/index';
-import type { Explored } from './bounds';
+import { boundOfRuns, type Explored } from './bounds';
 import { Execution } from './execution';
 import { fingerprint } from './fingerprint';
 import type { Start } from './start';
@@ -22,7 +22,7 @@ export function explorePlain<Notes extends object>(
   const todo: number[][] = [[]];
   for (let prefix = todo.pop(); prefix; prefix = todo.pop()) {
     if (result.executions >= maxExecutions) {
-      return { ...result, complete: false, stoppedBy: `${maxExecutions} executions` };
+      return { ...result, complete: false, stoppedBy: boundOfRuns(maxExecutions) };
     }
     const run = new ObservedExecution(start);
     for (const position of prefix) run.take(position);

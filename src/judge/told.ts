@@ -6,7 +6,8 @@ import type { Notes } from './notes';
 import { observer } from './observer';
 
 /** What was found broken, as `invariant: what was seen`. */
-export const foundIn = ({ found }: Notes): string[] => [...found].map(([id, { saw }]) => `${id}: ${saw}`);
+export const foundIn = ({ found }: Notes): string[] =>
+  [...found].map(([id, { class: kind, saw }]) => `${id}${kind === 'spurious' ? ' (spurious)' : ''}: ${saw}`);
 
 /** @param Kernel built with tellAll */
 export const prepareJudged = (workload: Workload, Kernel: KernelClass): ToldStart<Notes> =>

@@ -107,7 +107,9 @@ export function renderHeading(heading: Heading, screen: Screen): string {
   ];
   if (heading.broken) {
     const { invariant, class: kind, saw, mayBeShorter } = heading.broken;
-    lines.push(...wrap(`broken   ${invariant} (${kind})`, screen.width, 9).map(color.red));
+    // Beside "survives" nothing is called broken.
+    const title = kind === 'spurious' ? `spurious ${invariant}` : `broken   ${invariant} (${kind})`;
+    lines.push(...wrap(title, screen.width, 9).map(kind === 'spurious' ? color.yellow : color.red));
     lines.push(...indent(wrap(saw, screen.width - 9), 9));
     if (mayBeShorter) lines.push(...indent(wrap(MAY_BE_SHORTER, screen.width - 9), 9));
   }

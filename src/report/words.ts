@@ -59,7 +59,7 @@ export function verdictSentence(verdict: Verdict): string {
     case 'breaks':
       return `breaks: ${verdict.broken.map((b) => b.invariant).join(', ')}`;
     case 'survives':
-      return 'survives: the window was entered and nothing broke';
+      return survivalOf(verdict.broken);
     case 'closed':
       return `closed: no order of steps reaches ${verdict.missing.join(', ')}`;
     case 'cut-short':
@@ -69,6 +69,24 @@ export function verdictSentence(verdict: Verdict): string {
     case 'not-applicable':
       return `not applicable: ${verdict.reason}`;
   }
+}
+
+function survivalOf(spurious: readonly Broken[]): string {
+  const but = spurious.map(({ invariant }) => invariant).join(', ');
+  const what = but === '' ? 'nothing broke' : `nothing broke but what is spurious (${but})`;
+  return `survives: the window was entered and ${what}`;
+}
+
+/** What can be said of an invariant that was not seen to break: that it holds, if the search came to its end. */
+export function unbrokenSentence(invariant: string, verdict: Verdict): string {
+  if (!('explored' in verdict)) return `Nothing was run, so nothing is known of ${invariant}.`;
+  const { complete, stoppedBy } = verdict.explored;
+  if (!complete) {
+    const by = stoppedBy ?? 'its bound';
+    return `${invariant} was not seen to break, but the search was stopped by ${by}: that proves nothing.`;
+  }
+  const but = verdict.kind === 'closed' ? ', none of which enters the window' : '';
+  return `${invariant} holds in every run${but}.`;
 }
 
 /** A number of things, for people. */

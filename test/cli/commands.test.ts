@@ -68,7 +68,7 @@ describe('compare', () => {
 
   test('says when a bound stopped the search', async () => {
     const { stdout } = await faultline(comparing('--bound', '1'));
-    expect(stdout).toMatch(/stopped\s+by:\s+1\s+executions/);
+    expect(stdout).toMatch(/stopped\s+by:\s+the\s+bound\s+of\s+1\s+run\b/);
   });
 
   test.each([
@@ -108,6 +108,17 @@ describe('check', () => {
     const ended = await faultline(['check', variant, '--fixture', fixture, '--jobs', '0']);
     expect(ended.code).toBe(code);
     expect(ended.stdout).toContain(variant);
+  });
+
+  test('is not passed by a kernel that runs nothing', async () => {
+    const check = ['check', 'uffd-wp-2018', 'linux-4.19', '--jobs', '0', '--fixture'];
+    const { code, stderr } = await faultline([...check, fixture]);
+    expect(code).toBe(4);
+    expect(stderr).toBe(
+      'faultline: nothing was run: linux-4.19 can run none of these fixtures, which proves nothing\n',
+    );
+    // On one that needs no userfaultfd it runs.
+    expect((await faultline([...check, fixture, '--fixture', 'mprotect-plain-nouffd'])).code).toBe(0);
   });
 });
 
@@ -180,6 +191,41 @@ start: [a: write guest, a: uffd_register guest, a: mprotect guest r, a: uffd_unp
   test('says when an invariant holds', async () => {
     const { stdout } = await faultline(['explain', fixture, 'page-dirty-check', '--invariant', 'no-sigbus']);
     expect(stdout).toContain('no-sigbus holds in every run.');
+  });
+
+  test.each([
+    {
+      shows: 'a search that was stopped proves nothing',
+      args: ['concurrent-4-writers', 'uffd-wp-2018', '--bound', '1'],
+      says: 'no-sigbus was not seen to break, but the search was stopped by the bound of 1 run: that proves nothing.',
+    },
+    {
+      shows: 'a kernel that cannot run the fixture proves nothing',
+      args: ['thp-whole', 'linux-4.19'],
+      says: 'Nothing was run, so nothing is known of no-sigbus.',
+    },
+    {
+      shows: 'a proposal that does not build proves nothing',
+      args: [fixture, 'mkwrite-reuse-as-posted'],
+      says: 'Nothing was run, so nothing is known of no-sigbus.',
+    },
+    {
+      shows: 'what is never entered is said beside what holds',
+      args: ['fork-no-wp-4k', 'uffd-wp-bit'],
+      says: 'no-sigbus holds in every run, none of which enters the window.',
+    },
+  ])('of an invariant: $shows', async ({ args, says }) => {
+    const { stdout } = await faultline(['explain', ...args, '--invariant', 'no-sigbus', '--width', '120']);
+    expect(stdout).toContain(says);
+    expect(stdout.match(/holds in every run/g) ?? []).toHaveLength(says.includes('holds') ? 1 : 0);
+  });
+
+  test('calls nothing broken where a proposal survives', async () => {
+    const { stdout } = await faultline(['explain', 'unprotect-during-migration', 'mkwrite-every-entry']);
+    expect(stdout).toMatch(/nothing broke but what is spurious\s+\(event-needs-arming\)/);
+    expect(stdout).toMatch(/^spurious event-needs-arming$/m);
+    expect(stdout).not.toMatch(/^broken/m);
+    expect(stdout).toContain('*** event-needs-arming (spurious)');
   });
 });
 
