@@ -13,6 +13,7 @@ const block = /<!-- signs: (\w+) -->\n[\s\S]*?<!-- end -->/g;
 const heads: Record<keyof typeof signs, readonly string[]> = {
   words: ['word', 'class or verdict', 'meaning'],
   lines: ['form', 'meaning'],
+  objects: ['object', 'what is said of it'],
   places: ['letter', 'where', 'meaning'],
   others: ['entry', 'meaning'],
 };

@@ -11,7 +11,7 @@ export * as protect from './kernel/mprotect';
 export * from './leaves';
 export * from './lineage';
 export { leafIn, nextChoice, type Reach } from './lingering';
-export { isHeldBy } from './locks';
+export { isHeldBy, NOBODY, type RwSem } from './locks';
 export * from './machine';
 export * from './memento';
 export * from './mm';

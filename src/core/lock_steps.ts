@@ -142,6 +142,7 @@ export abstract class LockSteps extends Steps {
   up_read(sem: RwSem): Run<void> {
     const at = sem.readers.lastIndexOf(this.task.id);
     if (at < 0) this.bug('unreleased lock', 'up_read() of mmap_sem by one that does not hold it');
+    this.m.watch?.({ kind: 'up', task: this.task, sem, downgrades: false });
     this.release(mmapSemObject(sem.id), true);
     removeAt(sem.readers, at);
     return done(undefined);
@@ -162,11 +163,13 @@ export abstract class LockSteps extends Steps {
   up_write(sem: RwSem): Run<void> {
     if (sem.writer !== this.task.id)
       this.bug('unreleased lock', 'up_write() of mmap_sem by one that does not hold it');
+    this.m.watch?.({ kind: 'up', task: this.task, sem, downgrades: false });
     this.release(mmapSemObject(sem.id));
     sem.writer = NOBODY;
     return done(undefined);
   }
   downgrade_write(sem: RwSem): Run<void> {
+    this.m.watch?.({ kind: 'up', task: this.task, sem, downgrades: true });
     this.release(mmapSemObject(sem.id));
     sem.writer = NOBODY;
     addReader(sem, this.task.id);

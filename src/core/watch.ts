@@ -2,7 +2,7 @@
  * What the machine tells whoever watches it: facts that decide nothing in the machine itself. Invariants are
  * predicates over these and over the machine.
  */
-import type { SpinLock } from './locks';
+import type { RwSem, SpinLock } from './locks';
 import type { File, Mm, UffdMsg, UserfaultfdCtx } from './mm';
 import type { Signal, Task } from './task';
 import type { Content, Pfn, Pte, Vaddr } from './units';
@@ -32,7 +32,10 @@ export type Happening =
     }
   /** An entry of `mm` changed in memory. `huge`: at PMD level. */
   | { kind: 'entry'; task: Task; mmId: number; va: Vaddr; huge: boolean; before: Pte; after: Pte }
+  /** A spinlock is about to be released. */
   | { kind: 'unlock'; task: Task; lock: SpinLock }
+  /** An mmap_sem is about to be released, or from now on to be held for reading only. */
+  | { kind: 'up'; task: Task; sem: RwSem; downgrades: boolean }
   /** A CPU took a page fault. */
   | { kind: 'fault'; task: Task; va: Vaddr; flags: number }
   /** A thread was put on a userfaultfd queue, or an event was. */

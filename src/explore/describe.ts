@@ -3,57 +3,56 @@ import {
   cpuOfTlb,
   idOf,
   kindOf,
-  Level,
   type Machine,
   Mapping,
+  NOBODY,
   nameOfAddress,
+  type Pages,
   PG_active,
+  PG_anon_exclusive,
   PG_dirty,
   PG_double_map,
   PG_free,
+  PG_head,
   PG_lru,
+  PG_mlocked,
+  PG_partially_mapped,
+  PG_referenced,
   PG_swapbacked,
   PG_swapcache,
+  PG_uptodate,
   PG_writeback,
   type Pte,
   pfn,
-  Slot,
+  type RwSem,
   show_pte,
   TABLE_STRIDE,
-  type Table,
   type Tlb,
 } from '../core/index';
 
-function findTable(table: Table, id: number): Table | null {
-  if (table.id === id) return table;
-  for (const child of table.child.values()) {
-    const found = child && findTable(child, id);
-    if (found) return found;
-  }
-  return null;
-}
+import { CHILDREN } from './names';
 
-/** Finds a table by its id in any process. */
-export function tableById(m: Machine, id: number): { table: Table; process: string } | null {
-  for (const mm of m.mms) {
-    const table = findTable(mm.pgd, id);
-    if (table) return { table, process: mm.name };
-  }
-  return null;
-}
+type Kind = ReturnType<typeof kindOf>;
 
-const flagLetters: readonly (readonly [number, string])[] = [
+/** Between the parts of a state that is a list. */
+export const SEPARATOR = ', ';
+const listed = (all: readonly string[], empty: string): string => all.join(SEPARATOR) || empty;
+
+const flagWords: readonly (readonly [number, string])[] = [
+  [PG_head, 'head'],
   [PG_dirty, 'dirty'],
   [PG_swapbacked, 'swapbacked'],
   [PG_swapcache, 'swapcache'],
   [PG_writeback, 'writeback'],
   [PG_active, 'active'],
   [PG_lru, 'lru'],
+  [PG_referenced, 'referenced'],
+  [PG_uptodate, 'uptodate'],
+  [PG_mlocked, 'mlocked'],
   [PG_double_map, 'doublemap'],
+  [PG_partially_mapped, 'partially-mapped'],
   [PG_free, 'FREE'],
 ];
-const showFlags = (flags: number): string =>
-  flagLetters.flatMap(([bit, name]) => (flags & bit ? [name] : [])).join(' ') || 'none';
 
 const mappingWords: Record<number, string> = {
   [Mapping.none]: '',
@@ -62,93 +61,148 @@ const mappingWords: Record<number, string> = {
   [Mapping.file]: 'file',
 };
 
-const owner = (m: Machine, id: number): string => (id < 0 ? 'free' : `held by ${m.tasks[id]?.name ?? id}`);
-
-/** The name of an object, for the left side of a change. */
-export function nameOf(m: Machine, object: number): string {
-  const id = idOf(object);
-  switch (kindOf(object)) {
-    case 'entry': {
-      const found = tableById(m, Math.floor(id / TABLE_STRIDE));
-      if (!found) return 'entry';
-      const { table, process } = found;
-      const where = nameOfAddress(m.config, new Slot(table, id % TABLE_STRIDE).va);
-      return `${process === m.mms[0]?.name ? '' : `${process}: `}${table.level === Level.pmd ? 'pmd' : 'pte'} ${where}`;
-    }
-    case 'spinlock':
-      return tableById(m, id)?.table.lock.name ?? 'lock';
-    case 'mmap_sem':
-      return `mmap_sem${m.mms.length > 2 ? ` of ${m.mms[id]?.name}` : ''}`;
-    case 'pageLock':
-      return `page ${id} lock`;
-    case 'pageRef':
-      return `page ${id} refcount`;
-    case 'pageMap':
-      return `page ${id} mapcount`;
-    case 'pageFlags':
-      return `page ${id} flags`;
-    case 'content':
-      return `page ${id} contents`;
-    case 'tlb':
-      return `tlb of ${m.tasks[cpuOfTlb(id)]?.name}`;
-    case 'mmCounters':
-      return 'tlb_flush_pending';
-    case 'userfaultfd':
-      return 'userfaultfd queue';
-    default:
-      return `${kindOf(object)} ${id}`;
-  }
+/** Of a compound page its head's, with how many of its parts belong to one process alone. */
+function showFlags({ pages }: Machine, page: number): string {
+  const flags = pages.flags[page] ?? 0;
+  const words = flagWords.flatMap(([bit, name]) => (flags & bit ? [name] : []));
+  const alone = partsOf(pages, page).filter((part) => (pages.flags[part] ?? 0) & PG_anon_exclusive).length;
+  const exclusive = alone === 0 ? '' : alone === 1 ? 'exclusive' : `exclusive:${alone}`;
+  return [mappingWords[pages.mapping[page] ?? 0], ...words, exclusive].filter(Boolean).join(' ') || 'none';
 }
+
+/** The frames of a compound page, by its head; of any other page itself. */
+function partsOf(pages: Pages, page: number): number[] {
+  const parts = [page];
+  for (let part = page + 1; part < pages.count && pages.head[part] === page; part++) parts.push(part);
+  return parts;
+}
+
+function showMapcount({ pages }: Machine, page: number): string {
+  const parts = partsOf(pages, page);
+  const byPtes = parts.reduce((sum, part) => sum + pages.mapcount[part]! + 1, 0);
+  return parts.length === 1 ? String(byPtes) : `${byPtes} pte + ${pages.compound_mapcount[page]! + 1} pmd`;
+}
+
+function showRefcount({ pages }: Machine, page: number): string {
+  const pins = pages.pincount.get(pfn(page)) ?? 0;
+  return `${pages.refcount[page] ?? ''}${pins === 0 ? '' : `, ${pins} pins`}`;
+}
+
+const ownerText = (m: Machine, id: number): string =>
+  id < 0 ? 'free' : `held by ${m.tasks[id]?.name ?? id}`;
+
+function semText(m: Machine, { writer, readers }: Pick<RwSem, 'writer' | 'readers'>): string {
+  if (writer >= 0) return `written by ${m.task(writer).name}`;
+  return readers.length > 0 ? `read by ${readers.map((r) => m.task(r).name).join(', ')}` : 'free';
+}
+
+/** What becomes of an mmap_sem that a task is about to release, or to hold for reading only. */
+export function semTextAfter(
+  m: Machine,
+  { writer, readers }: RwSem,
+  task: number,
+  downgrades: boolean,
+): string {
+  if (writer >= 0) return semText(m, { writer: NOBODY, readers: downgrades ? [task] : [] });
+  const at = readers.lastIndexOf(task);
+  return semText(m, { writer, readers: readers.filter((_, i) => i !== at) });
+}
+
+const contentText = (content: number): string => `#${content}`;
+
+function fileText(m: Machine, id: number): string {
+  const file = m.files[id];
+  if (!file) return '';
+  return listed(
+    [
+      ...[...file.cache].map(([index, frame]) => `${index}:${frame}`),
+      ...[...file.disk].map(([index, content]) => `stored ${index}:${contentText(content)}`),
+      ...[...file.dirtyTag].sort((a, b) => a - b).map((index) => `dirty ${index}`),
+      ...(file.nrDirty > 0 ? [`NR_FILE_DIRTY ${file.nrDirty}`] : []),
+    ],
+    'empty',
+  );
+}
+
+function swapSlotText({ swap }: Machine, slot: number): string {
+  const count = swap.map[slot] ?? 0;
+  if (count === 0) return swap.isOn ? 'free' : 'off';
+  const cached = swap.cache.has(slot) ? ', cached' : '';
+  return `count ${count}${cached}, ${contentText(swap.content[slot] ?? 0)}`;
+}
+
+function stableTreeText({ ksm }: Machine): string {
+  const nodes = [...ksm.stable.values()].flat();
+  return listed(
+    nodes.map((node) => `${node} in ${ksm.items.get(node)?.length ?? 0} places`),
+    'empty',
+  );
+}
+
+function queueText(m: Machine, id: number): string {
+  const ctx = m.ctxs[id];
+  if (!ctx) return '';
+  const counts = [
+    [ctx.fault_pending.length, 'unread'],
+    [ctx.fault.length, 'read'],
+    [ctx.events.length, 'events'],
+  ] as const;
+  return listed(
+    counts.flatMap(([n, word]) => (n > 0 ? [`${n} ${word}`] : [])),
+    'empty',
+  );
+}
+
+function userfaultfdText(m: Machine, id: number): string {
+  const ctx = m.ctxs[id];
+  if (!ctx) return '';
+  return ctx.released ? 'released' : ctx.mmap_changing ? 'mmap_changing' : 'open';
+}
+
+const descriptorsText = ({ user }: Machine): string =>
+  listed(
+    user.descriptors.map(({ ctx, mm, number }) => `${mm.name} ${number} (f_count ${ctx.f_count})`),
+    'none',
+  );
+
+const states: Record<Kind, (m: Machine, id: number) => string> = {
+  entry(m, id) {
+    const table = m.tables[Math.floor(id / TABLE_STRIDE)];
+    return table ? show_pte((table.entries[id % TABLE_STRIDE] ?? 0) as Pte) : 'gone';
+  },
+  spinlock: (m, id) => ownerText(m, m.tables[id]?.lock.owner ?? -1),
+  mmap_sem: (m, id) => semText(m, m.mm(id).mmap_sem),
+  pageLock: (m, id) => ownerText(m, m.pages.lockOwner[id] ?? -1),
+  pageRef: showRefcount,
+  pageMap: showMapcount,
+  pageFlags: showFlags,
+  content: ({ pages }, id) => (pages.exists(pfn(id)) ? contentText(pages.contentOf(pfn(id))) : 'device'),
+  tlb: (m, id) => showTlb(m, cpuOfTlb(id)),
+  mmCounters: (m, id) => String(m.mm(id).tlb_flush_pending),
+  tlbBatched: (m, id) => String(Number(m.mm(id).tlb_flush_batched)),
+  userfaultfd: queueText,
+  uffdState: userfaultfdText,
+  file: fileText,
+  swapSlot: swapSlotText,
+  ksm: stableTreeText,
+  process: (m, id) =>
+    id < CHILDREN ? m.mms.map(({ name }) => name).join(', ') : (m.tasks[id - CHILDREN]?.mm.name ?? ''),
+  semaphore: (m, id) => String(m.semaphores[id] ?? 0),
+  // Whoever wakes somebody says so in a line of its own.
+  sleeper: () => '',
+  pagevec: (m, id) => listed((m.tasks[id]?.lruPvec ?? []).map(String), 'empty'),
+  descriptors: descriptorsText,
+};
 
 /** The state of an object, for both sides of a change. */
-export function stateOf(m: Machine, object: number): string {
-  const id = idOf(object);
-  const { pages } = m;
-  switch (kindOf(object)) {
-    case 'entry': {
-      const found = tableById(m, Math.floor(id / TABLE_STRIDE));
-      return found ? show_pte(new Slot(found.table, id % TABLE_STRIDE).peek()) : 'gone';
-    }
-    case 'spinlock':
-      return owner(m, tableById(m, id)?.table.lock.owner ?? -1);
-    case 'mmap_sem': {
-      const sem = m.mm(id).mmap_sem;
-      if (sem.writer >= 0) return `written by ${m.task(sem.writer).name}`;
-      return sem.readers.length > 0 ? `read by ${sem.readers.map((r) => m.task(r).name).join(', ')}` : 'free';
-    }
-    case 'pageLock':
-      return owner(m, pages.lockOwner[id] ?? -1);
-    case 'pageRef':
-      return String(pages.refcount[id] ?? '');
-    case 'pageMap':
-      return `${(pages.mapcount[id] ?? -1) + 1}${m.pages.exists(pfn(id)) && m.isHead(pfn(id)) ? `+${pages.compound_mapcount[id]! + 1} pmd` : ''}`;
-    case 'pageFlags':
-      return `${mappingWords[pages.mapping[id] ?? 0]} ${showFlags(pages.flags[id] ?? 0)}`.trim();
-    case 'content':
-      return pages.exists(pfn(id)) ? `#${pages.contentOf(pfn(id))}` : 'device';
-    case 'tlb':
-      return showTlb(m, cpuOfTlb(id));
-    case 'mmCounters':
-      return String(m.mm(id).tlb_flush_pending);
-    case 'userfaultfd': {
-      const ctx = m.ctxs[id];
-      return ctx
-        ? `${ctx.fault_pending.length} unread, ${ctx.fault.length} read, ${ctx.events.length} events`
-        : '';
-    }
-    default:
-      return '';
-  }
-}
+export const stateOf = (m: Machine, object: number): string => states[kindOf(object)](m, idOf(object));
 
 function showTlb(m: Machine, cpu: number): string {
   const tlb = m.tlbs[cpu];
   if (!tlb || tlb.isEmpty) return 'empty';
   const show = ([vpn, entry]: readonly [number, Pte]): string =>
     `${nameOfAddress(m.config, vpn * 4096)} ${show_pte(entry)}`;
-  const entries = [...tlb.huge, ...tlb.small];
-  const held = entries.length > 4 ? [`${entries.length} entries`] : entries.map(show);
-  return [...held, ...lingering(tlb, show)].join('; ');
+  return listed([...[...tlb.huge, ...tlb.small].map(show), ...lingering(tlb, show)], 'empty');
 }
 
 /** What the CPU may have fetched ahead and go on using, and what it is about to use. */

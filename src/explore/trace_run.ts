@@ -5,14 +5,17 @@ import {
   type Machine,
   mmapSemObject,
   must,
+  spinlockObject,
   type Task,
   type Tracer,
   type Watch,
 } from '../core/index';
 import type { Workload } from '../workload/index';
-import { nameOf, stateOf } from './describe';
+import { changeOf, inRow } from './changes';
+import { semTextAfter, stateOf } from './describe';
 import { entriesOf } from './entries';
 import { Execution, runningActors } from './execution';
+import { nameOf, stepText } from './names';
 import { SoloWriter } from './solo_trace';
 import { type Observer, prepare, type Start } from './start';
 import { tell } from './tell';
@@ -186,24 +189,15 @@ class TraceWriter {
     if (move) this.line(position, 'fault', `hardware: ${label}`);
     const first = this.lines.length;
     const depth = this.depths.get(position) ?? 0;
-    const sems = machine.mms.map(({ id }) => mmapSemObject(id)).filter((sem) => !objects.includes(sem));
-    const held = new Map(sems.map((sem) => [sem, stateOf(machine, sem)]));
     execution.take(at);
     this.last = position;
     const changes = objects.flatMap((object, i) => {
       const after = stateOf(machine, object);
       if (after === before[i]) return [];
-      return [{ object: nameOf(machine, object), before: before[i]!, after }];
+      return [changeOf(nameOf(machine, object), before[i]!, after)];
     });
-    const where = changes.length === 0 && objects[0] !== undefined ? nameOf(machine, objects[0]) : '';
-    const text = where === '' || label.includes(where) ? label : `${label} ${where}`;
-    this.lines.splice(first, 0, { actor: position, depth, kind: 'step', text, changes });
-    for (const [sem, was] of held) {
-      const after = stateOf(machine, sem);
-      if (after === was) continue;
-      const object = nameOf(machine, sem);
-      this.line(position, 'release', `release ${object}`, [{ object, before: was, after }]);
-    }
+    const text = changes.length === 0 ? stepText(machine, label, objects[0]) : label;
+    this.lines.splice(first, 0, { actor: position, depth, kind: 'step', text, changes: inRow(changes) });
     this.note();
   }
 
@@ -230,6 +224,16 @@ class TraceWriter {
     else if ('task' in h) this.hearOfTask(h);
   }
 
+  /** No step of its own, but whoever reads the run wants to see who holds what. */
+  private release(position: number, h: Extract<Happening, { kind: 'unlock' | 'up' }>): void {
+    const machine = must(this.machine, 'release(): before the first step');
+    const isUp = h.kind === 'up';
+    const lock = isUp ? mmapSemObject(h.sem.id) : spinlockObject(h.lock.id);
+    const object = nameOf(machine, lock);
+    const after = isUp ? semTextAfter(machine, h.sem, h.task.id, h.downgrades) : 'free';
+    this.line(position, 'release', `release ${object}`, [{ object, before: stateOf(machine, lock), after }]);
+  }
+
   private hearOfTask(h: Extract<Happening, { task: Task }>): void {
     const position = this.positionOf(h.task);
     if (h.kind === 'enter') {
@@ -237,11 +241,8 @@ class TraceWriter {
       this.depths.set(position, (this.depths.get(position) ?? 0) + 1);
     } else if (h.kind === 'leave') {
       this.depths.set(position, Math.max(0, (this.depths.get(position) ?? 0) - 1));
-    } else if (h.kind === 'unlock') {
-      // A release is no step of its own, but whoever reads the run wants to see who holds what.
-      const { name } = h.lock;
-      const before = `held by ${h.task.name}`;
-      this.line(position, 'release', `unlock ${name}`, [{ object: name, before, after: 'free' }]);
+    } else if (h.kind === 'unlock' || h.kind === 'up') {
+      this.release(position, h);
     } else {
       const told = tell(this.workload.config, h);
       if (told) this.line(position, told.kind, told.text);

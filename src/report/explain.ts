@@ -5,6 +5,7 @@ import { fold } from './fold';
 import { drawLanes } from './lanes';
 import { columns, indent, pad, paint, type Screen, wrap } from './screen';
 import { drawSolo } from './solo';
+import { plural } from './words';
 
 export interface TraceScreen extends Screen {
   /** Steps that changed nothing are drawn as well. */
@@ -35,7 +36,10 @@ export function renderTrace(trace: Trace, replay: Replay, screen: TraceScreen): 
       : [],
     drawFinish(trace, screen, screen.full),
     hidden > 0
-      ? wrap(`${hidden} steps that changed nothing are folded; --full shows them.`, screen.width)
+      ? wrap(
+          `${plural(hidden, 'step')} that changed nothing of what they touch ${hidden === 1 ? 'is' : 'are'} folded; --full shows them.`,
+          screen.width,
+        )
       : [],
     [replayLine(replay)],
   ];

@@ -2,11 +2,22 @@
 export const htmlSides = String.raw`
 const say = ({ text, changes }) => changes.map(changeText).join('; ') || text;
 
-// What stays the same of an entry is not said twice.
+// What stays the same of an entry, or of a page's flags, is not said twice.
 function changeText({ object, before, after }) {
+  return object + '  ' + before + ' -> ' + (object.endsWith(' flags') ? flagsAfter : entryAfter)(before, after);
+}
+function entryAfter(before, after) {
   const form = /^(\S+) (\S{6,})$/;
   const was = form.exec(before), is = form.exec(after);
-  return object + '  ' + before + ' -> ' + (was && is && was[1] === is[1] ? is[2] : after);
+  return was && is && was[1] === is[1] ? is[2] : after;
+}
+function flagsAfter(before, after) {
+  const was = before.split(' '), is = after.split(' ');
+  const change = [
+    ...is.filter((flag) => !was.includes(flag)).map((flag) => '+' + flag),
+    ...was.filter((flag) => !is.includes(flag)).map((flag) => '-' + flag),
+  ].join(' ');
+  return change.length < after.length ? change : after;
 }
 
 // No line ends within an entry's bits, or before its arrow.

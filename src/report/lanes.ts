@@ -132,14 +132,27 @@ function drawLog(text: string, left: number, width: number, screen: Screen): str
 
 const entryForm = /^(\S+) (\S{6,})$/;
 
+function entryAfter(before: string, after: string): string {
+  const was = entryForm.exec(before);
+  const is = entryForm.exec(after);
+  return was && is && was[1] === is[1] ? is[2]! : after;
+}
+
+/** `+lru -dirty`, where that is shorter than all that is set. */
+function flagsAfter(before: string, after: string): string {
+  const [was, is] = [before.split(' '), after.split(' ')];
+  const added = is.filter((flag) => !was.includes(flag)).map((flag) => `+${flag}`);
+  const removed = was.filter((flag) => !is.includes(flag)).map((flag) => `-${flag}`);
+  const change = [...added, ...removed].join(' ');
+  return change.length < after.length ? change : after;
+}
+
 /**
  * `pte guest[5]  1031 P-WDAS-- -> P--DAS--`: what stays the same is not said twice.
  * @param room columns of a line, within which what it is now is kept together
  */
 export function changeText({ object, before, after }: Change, room = Number.POSITIVE_INFINITY): string {
-  const was = entryForm.exec(before);
-  const is = entryForm.exec(after);
-  const shortAfter = was && is && was[1] === is[1] ? is[2]! : after;
+  const shortAfter = object.endsWith(' flags') ? flagsAfter(before, after) : entryAfter(before, after);
   const isShort = columns(`-> ${shortAfter}`) <= room;
   return `${object}  ${before} ->${TIED}${isShort ? shortAfter.replaceAll(' ', TIED) : shortAfter}`;
 }

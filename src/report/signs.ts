@@ -20,9 +20,19 @@ const lines: readonly Listed[] = [
   sign('write guest[1]', 'a step of the fixture begins'),
   sign('do_wp_page()', 'a kernel function is entered; what happens in it is indented'),
   sign(
+    'unmapPte()',
+    "written like this, a part that the model has as a function of its own and the kernel has not; user_store() and user_load() are the CPU's",
+  ),
+  sign(
     'pte guest[1]  515 P-WDAS-- -> P--DAS--',
     'what changed: object, before, after; a frame that stays is not said twice',
   ),
+  sign('read pte guest[1]', 'an access that changed nothing, after which another CPU goes on'),
+  sign(
+    'pte guest[0] .. guest[3]  none -> 514..517 P-WDAS--',
+    'neighbours that became the same, of frames in a row; 514 alone: all of the same frame',
+  ),
+  sign('child: pte guest[1]', 'of another process than the first, by the name that the fixture gives it'),
   sign('[ page fault at guest[1], flags 55 ]', 'something that the hardware or the kernel tells'),
   sign(
     '| FAULT_FLAG_ALLOW_RETRY missing 71',
@@ -45,6 +55,43 @@ const lines: readonly Listed[] = [
     'a12b3a-0f3c9e',
     'after "replay:": whose turn it is, 12 steps of the first actor, 3 of the second, one of the first; then a checksum of what they touched',
   ),
+  sign('a12b3a-0f3c9e-hw', 'the same of a run that --hardware has found'),
+];
+
+/** Everything else that changes: the object, and what is said of it. Frames and contents are numbers. */
+const objects: readonly Listed[] = [
+  sign('page 515 refcount', 'references; of a huge page, behind a comma, its pins'),
+  sign('page 515 mapcount', 'how often it is mapped; of a huge page, of all its parts: 3 pte + 1 pmd'),
+  sign(
+    'page 515 flags',
+    'anon, ksm or file, then the PG_ flags that are set; exclusive:3: of so many of its parts; FREE: with the allocator; +lru and -lru behind the arrow: what was set and cleared',
+  ),
+  sign('page 515 contents', '#17: the store whose result it holds; every store has a number, zeroes are #0'),
+  sign('page 515 lock', 'the page lock'),
+  sign('ptl', 'the lock of a page table, with its first page where the memory takes several'),
+  sign('pmd lock', 'the same of a table of PMDs'),
+  sign('mmap_sem', 'free, or by whom it is read or written'),
+  sign('tlb of vcpu', 'the translations that a CPU has'),
+  sign('tlb_flush_pending', 'how many are changing entries and have not flushed yet'),
+  sign('tlb_flush_batched', '1: reclaim owes a flush'),
+  sign(
+    'userfaultfd queue',
+    'messages that nobody has read, those that were read, and events; by name where there are several',
+  ),
+  sign('userfaultfd state', 'open, mmap_changing or released'),
+  sign(
+    'descriptors',
+    'userfaultfds that are open: the process, a number for each, and how many keep the file open',
+  ),
+  sign(
+    'file data',
+    'pages in its cache, as index:frame; what is stored, as index:contents; what is tagged dirty; in place of what stays of a long list stands ..',
+  ),
+  sign('swap slot 3', 'how many refer to it, whether it is in the swap cache, and its contents'),
+  sign('stable tree', "KSM's pages, and at how many places each may be mapped"),
+  sign('pagevec of vcpu', 'fresh pages that a CPU has gathered for the LRU, each with a reference'),
+  sign('processes', 'all that there are; "process of child": of the task that a fork gives it to'),
+  sign('semaphore 0', 'of the program, by the order in which the fixture names them'),
 ];
 
 /** Where a letter stands among the eight of an entry. */
@@ -80,6 +127,7 @@ const others: readonly Listed[] = [
 export const signs = {
   words: { title: 'words of a table', entries: words },
   lines: { title: 'lines of a run', entries: lines },
+  objects: { title: 'what else changes', entries: objects },
   places: {
     title: 'an entry, 515 P-WDAS--: its frame, then eight places, - where a bit is clear',
     entries: places,

@@ -64,10 +64,25 @@ const rows: Row[] = [
     what: 'entries that a step of start made and changed, equal neighbours as one',
     body: `${guest}start:\n  - vcpu: write guest\n  - vcpu: mprotect guest r\ntasks:\n  vcpu: [read guest]\n`,
     start: [
-      'vcpu: write guest | pte guest[0] .. guest[1] none > 6 P-WDAS-- | ',
-      'vcpu: mprotect guest r | pte guest[0] .. guest[1] 6 P-WDAS-- > 6 P--DAS-- | ',
+      'vcpu: write guest | pte guest[0] .. guest[1] none > 6..7 P-WDAS-- | ',
+      'vcpu: mprotect guest r | pte guest[0] .. guest[1] 6..7 P-WDAS-- > 6..7 P--DAS-- | ',
     ],
     finish: [],
+  },
+  {
+    what: 'neighbours of one frame by that frame, and of frames that are not in a row each for itself',
+    body: `${guest}start:
+  - vcpu: read guest
+  - vcpu: write guest[1]
+  - vcpu: write guest[0]
+  - vcpu: mprotect guest r
+tasks:\n  vcpu: [read guest]\n`,
+    start: [
+      'vcpu: read guest | pte guest[0] .. guest[1] none > 1 P---A--Z | ',
+      'vcpu: write guest[1] | pte guest[1] 1 P---A--Z > 6 P-WDAS-- | ',
+      'vcpu: write guest[0] | pte guest[0] 1 P---A--Z > 7 P-WDAS-- | ',
+      'vcpu: mprotect guest r | pte guest[0] 7 P-WDAS-- > 7 P--DAS--, pte guest[1] 6 P-WDAS-- > 6 P--DAS-- | ',
+    ],
   },
   {
     what: 'a huge entry in whose place a table is, and an entry that is gone',
@@ -80,7 +95,7 @@ tasks:
 `,
     start: [
       'vcpu: write guest | pmd guest[0] none > 6 PHWDAS-- | ',
-      'vcpu: madvise guest[3] dontneed | pte guest[0] .. guest[2] none > 6 P-W-AS--, pmd guest[0] 6 PHWDAS-- > table | ',
+      'vcpu: madvise guest[3] dontneed | pte guest[0] .. guest[2] none > 6..8 P-W-AS--, pmd guest[0] 6 PHWDAS-- > table | ',
     ],
   },
   {
@@ -89,7 +104,7 @@ tasks:
     broken: protectsNothing,
     body: `${guest}${armed}  - vcpu: write guest[1]\n  - vcpu: read guest\ntasks:\n  vcpu: [read guest]\n`,
     start: [
-      'vcpu: write guest | pte guest[0] .. guest[1] none > 6 P-WDAS-- | ',
+      'vcpu: write guest | pte guest[0] .. guest[1] none > 6..7 P-WDAS-- | ',
       'monitor: uffd_register guest |  | ',
       'monitor: uffd_protect guest |  | ',
       'vcpu: write guest[1] |  | armed-store',

@@ -31,7 +31,9 @@ describe('a trace', () => {
 
   test('folds steps that changed nothing, and calls in which nothing else happened', () => {
     expect(draw(120)).not.toContain('vma_lookup');
-    expect(draw(120)).toContain('2 steps that changed nothing are folded; --full shows them.');
+    expect(draw(120)).toContain(
+      '2 steps that changed nothing of what they touch are folded; --full shows them.',
+    );
     expect(draw(120, true)).toContain('vma_lookup()');
     expect(draw(120, true)).toContain('reads nothing of interest');
     expect(draw(120, true)).not.toContain('folded');
@@ -135,6 +137,18 @@ test.each([
     text: 'pte guest[5]  1031 P-WDAS-- -> 1032 P--DAS--',
   },
   { change: { object: 'pmd guest[0]', before: 'none', after: 'table' }, text: 'pmd guest[0]  none -> table' },
+  {
+    change: { object: 'page 5 flags', before: 'anon swapbacked', after: 'anon swapbacked lru' },
+    text: 'page 5 flags  anon swapbacked -> +lru',
+  },
+  {
+    change: { object: 'page 5 flags', before: 'anon dirty lru', after: 'anon lru writeback' },
+    text: 'page 5 flags  anon dirty lru -> +writeback -dirty',
+  },
+  {
+    change: { object: 'page 5 flags', before: 'anon dirty lru', after: 'FREE' },
+    text: 'page 5 flags  anon dirty lru -> FREE',
+  },
 ])('$text', ({ change, text }) => {
   expect(changeText(change).replaceAll('\u00a0', ' ')).toBe(text);
 });
