@@ -45,6 +45,8 @@ export interface Notes {
   /** By viewKey: the entry that was cleared last, until something else is put there. Only with several nodes. */
   readonly cleared: Map<number, Pte>;
   readonly calls: ActiveCall[];
+  /** What tasks have taken away on their present stay in the kernel, see withdrawn.ts. */
+  readonly withdrawn: { readonly task: number; readonly mm: number; readonly ranges: Ranges }[];
   /** By viewKey: contents that a load of a private page may see. Absent: zeroes, or what the file has. */
   readonly view: Map<number, readonly number[]>;
   /** By fileKey: contents that a load of a page of a file may see. Absent: what is on disk. */
@@ -66,6 +68,7 @@ export const newNotes = (): Notes => ({
   hinted: new Map(),
   cleared: new Map(),
   calls: [],
+  withdrawn: [],
   view: new Map(),
   fileView: new Map(),
   tracked: new Map(),

@@ -17,7 +17,6 @@ import {
   partOf,
   pfn,
   presentLeaf,
-  type Task,
   type Vma,
 } from '../core/index';
 import { fileKey, type Notes, viewKey } from './notes';
@@ -46,10 +45,6 @@ export const wantsSigbus = (mm: Mm, va: number): boolean =>
 export const isPrivate = (vma: Vma): boolean => (vma.vm_flags & f.VM_SHARED) === 0;
 export const isSpecialPage = (m: Machine, page: Pfn): boolean =>
   page === m.zeroPage || (page >= m.hugeZeroPage && page < m.hugeZeroPage + m.HPAGE_PMD_NR);
-
-/** Another task is inside the kernel: what it has begun it may not have ended. */
-export const isKernelBusy = (m: Machine, than: Task): boolean =>
-  m.tasks.some((t) => t.id !== than.id && t.inKernel);
 
 /** Swap entries that name the slot of a page in the swap cache. */
 const swapEntriesOf = (m: Machine, page: Pfn): number =>

@@ -1,5 +1,6 @@
 import { invariant } from '../invariant';
-import { allowedAt, isKernelBusy } from '../world';
+import { isBeingWithdrawn } from '../withdrawn';
+import { allowedAt } from '../world';
 
 export default invariant({
   id: 'load-sees-last-store',
@@ -8,7 +9,7 @@ export default invariant({
   source: 'the memory of any process',
   at: 'load',
   check(h, m, notes) {
-    if (h.stale && isKernelBusy(m, h.task)) return null;
+    if (h.stale && isBeingWithdrawn(m, notes, h.mm, h.va)) return null;
     // A move that has not returned: the contents are on their way.
     if (notes.calls.some((c) => c.name === 'mremap' && c.mm === h.mm.id)) return null;
     const allowed = allowedAt(notes, h.mm, h.va);

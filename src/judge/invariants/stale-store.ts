@@ -1,5 +1,5 @@
 import { invariant } from '../invariant';
-import { isKernelBusy } from '../world';
+import { isBeingWithdrawn } from '../withdrawn';
 
 export default invariant({
   id: 'stale-store',
@@ -8,10 +8,10 @@ export default invariant({
   source:
     'arch/x86/mm/tlb.c; mm/mprotect.c:change_protection_range(); commit 6ce64428d62 ("mm/userfaultfd: fix memory corruption due to writeprotect")',
   at: 'store',
-  check(h, m) {
+  check(h, m, notes) {
     if (!h.stale) return null;
     // A flush that is still to come belongs to a call, or a fault, that has not returned.
-    if (isKernelBusy(m, h.task)) return null;
+    if (isBeingWithdrawn(m, notes, h.mm, h.va)) return null;
     return 'a store went through a TLB entry that memory had withdrawn, with no call in progress that would flush it';
   },
 });
