@@ -4,7 +4,7 @@
  */
 import { KernelBug } from './assert';
 import { addReader, NOBODY, type RwSem, type SpinLock } from './locks';
-import { mmapSemObject, pageLockObject, spinlockObject } from './objects';
+import { mmapSemObject, pageLockObject, rmapLockObject, spinlockObject } from './objects';
 import { done, type Run } from './run';
 import { Steps } from './steps';
 import type { Pfn } from './units';
@@ -113,6 +113,38 @@ export abstract class LockSteps extends Steps {
   }
   PageLocked(page: Pfn): boolean {
     return this.m.lockedBy(page) !== NOBODY;
+  }
+
+  /** Whoever walks a reverse map, all of it, keeps away who moves entries from one of its mappings to another. */
+  rmap_lock_read(): Run<void> {
+    const { config, rmapLock } = this.m;
+    if (!config.moves) return done(undefined);
+    const ready = (): boolean => rmapLock.writer === NOBODY;
+    return this.acquire('rmap lock for reading', rmapLockObject, false, ready, 'the rmap lock', () => {
+      addReader(rmapLock, this.task.id);
+    });
+  }
+  rmap_unlock_read(): Run<void> {
+    const { config, rmapLock } = this.m;
+    if (!config.moves) return done(undefined);
+    this.release(rmapLockObject, true);
+    removeAt(rmapLock.readers, rmapLock.readers.lastIndexOf(this.task.id));
+    return done(undefined);
+  }
+  rmap_lock_write(): Run<void> {
+    const { config, rmapLock } = this.m;
+    if (!config.moves) return done(undefined);
+    const ready = (): boolean => rmapLock.writer === NOBODY && rmapLock.readers.length === 0;
+    return this.acquire('rmap lock for writing', rmapLockObject, true, ready, 'the rmap lock', () => {
+      rmapLock.writer = this.task.id;
+    });
+  }
+  rmap_unlock_write(): Run<void> {
+    const { config, rmapLock } = this.m;
+    if (!config.moves) return done(undefined);
+    this.release(rmapLockObject);
+    rmapLock.writer = NOBODY;
+    return done(undefined);
   }
 
   down_read(sem: RwSem): Run<void> {

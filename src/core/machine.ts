@@ -6,7 +6,7 @@ import { assert, must } from './assert';
 import type { KsmState } from './ksm_state';
 import { newKsmState } from './ksm_state';
 import { beginToLinger, type Reach } from './lingering';
-import { NOBODY } from './locks';
+import { NOBODY, RwSem } from './locks';
 import { type File, type Mm, newMm, type UserfaultfdCtx } from './mm';
 import { Numbers } from './numbers';
 import { Pages, PG_head, PG_swapbacked, PG_uptodate } from './pages';
@@ -32,6 +32,8 @@ export interface MachineConfig {
   nodes: number;
   /** Whether anybody may pin pages. Where nobody does, whoever asks for pins need not look, which would be a step. */
   pins: boolean;
+  /** Whether mremap() moves pages beside others who walk a reverse map. Where it does not, nobody need lock the map. */
+  moves: boolean;
   /** A step `migrate` without a node goes to another node and comes back, as a program has to that asks for it. */
   migratesBack?: boolean;
   /** What people call memory, for what they are told. */
@@ -47,6 +49,7 @@ export const defaultConfig: MachineConfig = {
   thp: 'always',
   nodes: 1,
   pins: true,
+  moves: false,
   regions: [],
   hardware: null,
 };
@@ -71,6 +74,8 @@ export class Machine {
   tlbBorders: readonly number[] = [];
   readonly files: File[] = [];
   readonly ctxs: UserfaultfdCtx[] = [];
+  /** anon_vma->rwsem and i_mmap_rwsem, as one for all pages. */
+  readonly rmapLock = new RwSem(0);
   readonly swap: SwapState = newSwapState();
   readonly ksm: KsmState = newKsmState();
   readonly user: UserState = newUserState();

@@ -26,6 +26,7 @@ const Kind = {
   tlbBatched: 18,
   pagevec: 19,
   descriptors: 20,
+  rmapLock: 21,
 } as const;
 type Kind = (typeof Kind)[keyof typeof Kind];
 
@@ -70,6 +71,9 @@ export const pagevecObject = (taskId: number): number => object(Kind.pagevec, ta
 export const descriptorsObject = object(Kind.descriptors, 0);
 export const processObject = (mmId: number): number => object(Kind.process, mmId);
 export const semaphoreObject = (id: number): number => object(Kind.semaphore, id);
+
+/** The locks of all reverse maps, as one. */
+export const rmapLockObject = object(Kind.rmapLock, 0);
 
 /** For a step that writes all that it touches, however much that is. */
 export const WRITES_ALL = -1;

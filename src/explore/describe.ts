@@ -192,6 +192,7 @@ const states: Record<Kind, (m: Machine, id: number) => string> = {
   sleeper: () => '',
   pagevec: (m, id) => listed((m.tasks[id]?.lruPvec ?? []).map(String), 'empty'),
   descriptors: descriptorsText,
+  rmapLock: (m) => semText(m, m.rmapLock),
 };
 
 /** The state of an object, for both sides of a change. */

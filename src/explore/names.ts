@@ -75,6 +75,7 @@ const names: Record<Kind, (m: Machine, id: number) => string> = {
   sleeper: (m, id) => `sleep of ${taskOf(m, id)}`,
   pagevec: (m, id) => `pagevec of ${taskOf(m, id)}`,
   descriptors: () => 'descriptors',
+  rmapLock: () => 'rmap lock',
 };
 
 /** The name of an object, for the left side of a change. */

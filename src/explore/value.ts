@@ -53,6 +53,8 @@ export function observedValue(m: Machine, object: number): number {
       return 0;
     case 'pagevec':
       return fingerprint(m.tasks[id]?.lruPvec);
+    case 'rmapLock':
+      return 0;
     case 'descriptors':
       return fingerprint(
         [...m.user.uffds].map(([name, { ctx, number }]) => [name, ctx.id, number]),

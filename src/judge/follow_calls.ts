@@ -137,7 +137,9 @@ export function followReturn(h: Of<'return'>, m: Machine, notes: Notes): void {
   if (name === 'madvise remove') changeFile(notes, h, () => [0]);
   if (h.name === 'mremap') move(notes, m, h, call);
   if (h.name === 'fork') inherit(notes, m, h, call);
-  if (h.name === 'clear_refs') notes.tracked.set(h.mm.id, { stored: new Set(), newer: noRanges() });
+  // Without CONFIG_MEM_SOFT_DIRTY nobody tracks anything.
+  if (h.name === 'clear_refs' && m.config.softDirty)
+    notes.tracked.set(h.mm.id, { stored: new Set(), newer: noRanges() });
   if (h.name === 'mmap') notes.tracked.get(h.mm.id)?.newer.list.push({ start: h.start, end: h.end });
   if (h.name === 'uffd_copy') settleCopy(notes, h, call);
   if (h.name === 'file_write') settleInFile(notes, h);

@@ -71,6 +71,7 @@ const objects: readonly Listed[] = [
   sign('ptl', 'the lock of a page table, with its first page where the memory takes several'),
   sign('pmd lock', 'the same of a table of PMDs'),
   sign('mmap_sem', 'free, or by whom it is read or written'),
+  sign('rmap lock', 'the same of the locks of reverse maps, which are one here'),
   sign('tlb of vcpu', 'the translations that a CPU has'),
   sign('tlb_flush_pending', 'how many are changing entries and have not flushed yet'),
   sign('tlb_flush_batched', '1: reclaim owes a flush'),

@@ -1,4 +1,4 @@
-import { defineVariant, entry as e, flags, NO_PAGE, type Pte, type Vma } from '../core';
+import { defineVariant, entry as e, flags, mainline, NO_PAGE, type Pte, type Vma } from '../core';
 
 const { FOLL_PIN, is_cow_mapping, VM_FAULT_FALLBACK, VM_FAULT_WRITE, VM_SHARED, VM_UFFD_WP, VM_WRITE } =
   flags;
@@ -27,8 +27,10 @@ export default defineVariant({
       'mm/huge_memory.c:__split_huge_pmd',
       'mm/process_vm_access.c:process_vm_rw_single_vec',
       'include/linux/mm.h:page_needs_cow_for_dma',
+      'include/asm-generic/tlb.h:tlb_flush_mmu_tlbonly',
     ],
     commits: [
+      '0758cd830494 ("asm-generic/tlb: avoid potential double flush")',
       '3917c80280c9 ("thp: change CoW semantics for anon-THP")',
       'c444eb564fb1 ("mm: thp: make the THP mapcount atomic against __split_huge_pmd_locked()")',
       '09854ba94c6a ("mm: do_wp_page() simplification")',
@@ -148,6 +150,10 @@ export default defineVariant({
     },
     *process_vm_release(k, page) {
       yield* k.unpin_user_pages_dirty_lock(page);
+    },
+    /** Of everything no more is flushed than was gathered; clear_refs, which gathers nothing, does not flush any more. */
+    *tlb_flush_mmu_tlbonly(k, tlb) {
+      if (tlb.start < tlb.end) yield* mainline.tlb_flush_mmu_tlbonly(k, tlb);
     },
     /** So that what is written to the page stays with the parent, whose page may be no other one by then. */
     *page_needs_cow_for_dma(k, vma, page) {

@@ -85,6 +85,7 @@ export function compile(fixture: Fixture, options: CompileOptions = {}): Workloa
       nodes,
       thp,
       pins: mayPin(fixture),
+      moves: [...tasks.values()].some((items) => [...stepsOf(items)].some(({ verb }) => verb === 'mremap')),
       regions,
       hardware,
     },

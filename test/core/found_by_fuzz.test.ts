@@ -7,6 +7,7 @@ interface Slip {
   readonly slip: string;
   readonly variant: string;
   readonly never: string;
+  readonly machine?: string;
   readonly files?: string;
   readonly memory: string;
   readonly start: readonly string[];
@@ -80,11 +81,47 @@ const mended: readonly Slip[] = [
     tasks: { monitor: ['uffd_serve'] },
     last: ['a: madvise guest populate_write', 'monitor: mprotect guest[0] rx'],
   },
+  {
+    slip: 'a page that mremap() moves while it migrates is found at its new place',
+    variant: 'linux-6.18',
+    never: 'bounded-refault',
+    memory: '{ guest: { size: 4KiB }, heap: { size: 4KiB } }',
+    start: ['a: write guest'],
+    tasks: { a: ['migrate guest'], b: ['mremap guest to heap'] },
+    last: ['a: read heap'],
+  },
+  {
+    slip: 'a huge page in the swap cache has a reference for each of its parts',
+    variant: 'linux-6.18',
+    never: 'refcount',
+    memory: '{ guest: { size: 2MiB, thp: true } }',
+    start: ['b: write guest[0]', 'b: madvise guest pageout'],
+    tasks: { b: ['read guest[0]'] },
+  },
+  {
+    slip: 'a kernel without soft-dirty bits tracks nothing',
+    variant: 'linux-6.18',
+    never: 'soft-dirty-kept',
+    machine: '{ softdirty: false }',
+    files: '{ file2: { kind: shmem, pages: 4 } }',
+    memory: '{ guest: { size: 4KiB, file: file2, share: true } }',
+    start: ['b: clear_refs 4', 'b: read guest[0]'],
+    tasks: { b: ['poke guest[0]'] },
+  },
+  {
+    slip: 'clear_refs takes mmap_sem for writing since 5.11',
+    variant: 'linux-5.12',
+    never: 'copy-has-no-writer',
+    memory: '{ guest: { size: 4KiB } }',
+    start: ['b: write guest'],
+    tasks: { a: ['write guest'], b: ['clear_refs 4'] },
+  },
 ];
 
-test.each(mended)('$slip', ({ variant, never, memory, start, tasks, files, last = [] }) => {
+test.each(mended)('$slip', ({ variant, never, memory, start, tasks, machine, files, last = [] }) => {
   const text = [
     'name: found\nasks: Does it hold?\nsource: fuzz',
+    ...(machine ? [`machine: ${machine}`] : []),
     ...(files ? [`files: ${files}`] : []),
     `memory: ${memory}`,
     ...(start.length > 0 ? ['start:', ...start.map((step) => `  - ${step}`)] : []),

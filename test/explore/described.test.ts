@@ -27,6 +27,8 @@ function heldBy(m: Machine, object: number): unknown {
       return m.tables[id]?.lock.owner;
     case 'mmap_sem':
       return [m.mms[id]?.mmap_sem.writer, m.mms[id]?.mmap_sem.readers];
+    case 'rmapLock':
+      return [m.rmapLock.writer, m.rmapLock.readers];
     case 'pageLock':
       return pages.lockOwner[id];
     case 'pageRef':

@@ -22,6 +22,7 @@ import {
   vaddr,
 } from '../../src/core';
 import { variants } from '../../src/variants';
+import { found } from '../judge/broken_kernel';
 
 const { VM_MAYREAD, VM_MAYWRITE, VM_READ, VM_SHARED, VM_WRITE } = flags;
 const BASE = vaddr(0x40000);
@@ -389,5 +390,28 @@ describe.each(from612)('%s', (id) => {
     run(bench.k.do_mremap(bench.mm, BASE, PAGE_SIZE, PAGE_SIZE, to));
     expect(e.pte_present(bench.entryAt(to))).toBe(true);
     expect(e.pte_uffd_wp(bench.entryAt(to))).toBe(stays);
+  });
+});
+
+describe('writing to clear_refs beside a writer', () => {
+  const fixture = `memory:
+  guest: { size: 4KiB }
+start:
+  - writer: write guest
+tasks:
+  tracker: [clear_refs 4]
+  writer: ["write guest[0]"]
+`;
+  test.each([
+    { id: 'linux-4.19', loses: [], why: 'flushes all of a gather' },
+    {
+      id: 'linux-5.9',
+      loses: ['stale-store', 'soft-dirty-kept'],
+      why: 'flushes what was gathered, which is nothing',
+    },
+    { id: 'linux-5.12', loses: [], why: 'flushes by itself' },
+    { id: 'linux-6.18', loses: [], why: 'flushes by itself' },
+  ])('loses $loses under $id, which $why', ({ id, loses }) => {
+    expect(found(id, fixture).sort()).toEqual([...loses].sort());
   });
 });

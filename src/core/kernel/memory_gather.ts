@@ -39,9 +39,9 @@ export function* tlb_gather_mmu(k: Kernel, mm: Mm, asked: MmuGather['asked']): K
  */
 export function* tlb_finish_mmu(k: Kernel, tlb: MmuGather): KRun<void> {
   const nested = yield* k.mm_tlb_flush_nested(tlb.mm);
-  if (nested && tlb.asked) {
-    tlb.start = tlb.asked.start;
-    tlb.end = tlb.asked.end;
+  if (nested) {
+    tlb.start = tlb.asked?.start ?? 0;
+    tlb.end = tlb.asked?.end ?? Number.MAX_SAFE_INTEGER;
   }
   yield* k.tlb_flush_mmu(tlb);
   yield* k.dec_tlb_flush_pending(tlb.mm);

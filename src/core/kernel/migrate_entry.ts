@@ -16,7 +16,9 @@ import type { MappedIn } from './rmap_walk';
  * @param page the page that is mapped instead; the same one where the migration failed
  */
 export function* remove_migration_ptes(k: Kernel, old: Pfn, page: Pfn): KRun<void> {
+  yield* k.rmap_lock_read();
   for (const where of yield* k.lookUpVmas(page)) yield* k.removeMigrationEntriesIn(where, old, page);
+  yield* k.rmap_unlock_read();
 }
 
 /** remove_migration_ptes() in one VMA: a PMD entry for all of a huge page, or PTEs. */

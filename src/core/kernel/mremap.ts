@@ -159,7 +159,9 @@ export function* move_vma(
   // ksmd knows its pages by address, so they are unshared; the flag stays.
   const unmerged = yield* k.ksm_madvise(vma, old_addr, plus(old_addr, old_len), 'unmergeable');
   if (unmerged < 0) return unmerged;
+  yield* k.rmap_lock_write();
   const moved = yield* k.copy_vma(vma, new_addr, new_len, pgoffAt(vma, old_addr));
+  yield* k.rmap_unlock_write();
   if (typeof moved === 'number') return moved;
   const { old_vma, new_vma } = moved;
   yield* k.move_page_tables(old_vma, old_addr, new_vma, new_addr, old_len);
@@ -180,8 +182,9 @@ export function* move_vma(
 }
 
 /**
- * mm/mmap.c:copy_vma(). Simplified: reverse mapping needs no locks to find a page on the move.
- * Enters with mmap_sem held for write; returns with it held.
+ * mm/mmap.c:copy_vma(). Simplified: whoever moves pages always locks the reverse map, also where the order of VMAs in it
+ * would do.
+ * Enters with mmap_sem held for write and the rmap lock; returns with both held.
  *
  * @returns -ENOMEM where the new range is taken. The old VMA is another one where the new range merged with it.
  */

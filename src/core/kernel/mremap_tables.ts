@@ -7,7 +7,8 @@ import type { Slot } from '../table';
 import { PAGE_SIZE, type Pte, plus, type Vaddr } from '../units';
 
 /**
- * mm/mremap.c:move_page_tables(). Simplified: no mmu notifiers, no rmap locks, never out of memory.
+ * mm/mremap.c:move_page_tables(). Simplified: no mmu notifiers, never out of memory; the rmap lock is one for all, and is taken
+ * whatever the order of the VMAs.
  * Enters with mmap_sem held for write; returns with it held.
  */
 export function* move_page_tables(
@@ -27,12 +28,12 @@ export function* move_page_tables(
     if (e.pmd_none(value)) continue;
     if (e.is_swap_pmd(value) || e.pmd_trans_huge(value)) {
       const new_pmd = k.m.pmd_alloc(new_vma.vm_mm, plus(walk.addr, distance));
-      const isWhole = walk.next - walk.addr === size;
-      if (
-        isWhole &&
-        (yield* k.move_huge_pmd(vma, walk.addr, plus(walk.addr, distance), old_end, old_pmd, new_pmd))
-      ) {
-        continue;
+      if (walk.next - walk.addr === size) {
+        yield* k.rmap_lock_write();
+        const new_addr = plus(walk.addr, distance);
+        const isMoved = yield* k.move_huge_pmd(vma, walk.addr, new_addr, old_end, old_pmd, new_pmd);
+        yield* k.rmap_unlock_write();
+        if (isMoved) continue;
       }
       yield* k.__split_huge_pmd(vma, old_pmd, walk.addr, false, null);
       if (yield* k.pmd_trans_unstable(old_pmd)) continue;
@@ -43,7 +44,9 @@ export function* move_page_tables(
       const new_pmd = k.m.pmd_alloc(new_vma.vm_mm, new_addr);
       yield* k.pte_alloc(new_vma.vm_mm, new_pmd);
       const extent = Math.min(walk.next - addr, new_pmd.va + size - new_addr);
+      yield* k.rmap_lock_write();
       yield* k.move_ptes(vma, old_pmd, addr, plus(addr, extent), new_vma, new_pmd, new_addr);
+      yield* k.rmap_unlock_write();
       addr = plus(addr, extent);
     }
   }

@@ -32,10 +32,12 @@ export interface TtuMode {
  * @returns whether no mapping is left
  */
 export function* try_to_unmap(k: Kernel, page: Pfn, mode: TtuMode): KRun<boolean> {
+  yield* k.rmap_lock_read();
   for (const where of yield* k.lookUpVmas(page)) {
     if (!(yield* k.try_to_unmap_one(page, where, mode))) break;
     if (!(yield* k.page_mapped(page))) break;
   }
+  yield* k.rmap_unlock_read();
   return !(yield* k.page_mapped(page));
 }
 
@@ -178,9 +180,11 @@ export function* page_mkclean(k: Kernel, page: Pfn): KRun<number> {
   const { mapping, mappingId, index } = k.m.pages;
   if (mapping[page] !== Mapping.file) return 0;
   let cleaned = 0;
+  yield* k.rmap_lock_read();
   for (const where of yield* k.lookUpVmas(page)) {
     if ((where.vma.vm_flags & VM_SHARED) !== 0) cleaned += yield* k.page_mkclean_one(page, where);
   }
+  yield* k.rmap_unlock_read();
   const file = k.m.files[mappingId[page]!]!;
   k.m.watch?.({ kind: 'page_mkclean', task: k.task, file, index: index[page]! });
   return cleaned;
@@ -217,11 +221,15 @@ export function* page_mkclean_one(k: Kernel, page: Pfn, where: MappedIn): KRun<n
 export function* page_referenced(k: Kernel, page: Pfn): KRun<{ referenced: number; locked: boolean }> {
   if (!(yield* k.page_mapped(page))) return { referenced: 0, locked: false };
   let referenced = 0;
-  for (const where of yield* k.lookUpVmas(page)) {
-    if ((where.vma.vm_flags & VM_LOCKED) !== 0) return { referenced: 0, locked: true };
-    if (yield* k.page_referenced_one(page, where)) referenced++;
+  let locked = false;
+  yield* k.rmap_lock_read();
+  for (const { vma, va } of yield* k.lookUpVmas(page)) {
+    locked = (vma.vm_flags & VM_LOCKED) !== 0;
+    if (locked) break;
+    if (yield* k.page_referenced_one(page, { vma, va })) referenced++;
   }
-  return { referenced, locked: false };
+  yield* k.rmap_unlock_read();
+  return { referenced: locked ? 0 : referenced, locked };
 }
 
 /**

@@ -13,6 +13,7 @@ export default invariant({
     if (spin) return `${h.name} returned with ${spin.name} held`;
     if (task.pageLocks.length > 0) return `${h.name} returned with page ${task.pageLocks[0]} locked`;
     const held = m.mms.find(({ mmap_sem }) => isHeldBy(mmap_sem, task.id));
-    return held ? `${h.name} returned with mmap_sem held` : null;
+    if (held) return `${h.name} returned with mmap_sem held`;
+    return isHeldBy(m.rmapLock, task.id) ? `${h.name} returned with the rmap lock held` : null;
   },
 });

@@ -6,7 +6,6 @@ import {
   type Pfn,
   PG_double_map,
   PG_free,
-  PG_swapcache,
   pfn,
   presentLeaf,
 } from '../../core/index';
@@ -36,8 +35,8 @@ function census(m: Machine): Census {
   }
   for (const file of m.files) for (const page of file.cache.values()) c.refs[page]!++;
   for (const task of m.tasks) for (const page of task.lruPvec) c.refs[m.compound_head(page)]!++;
-  for (let p = 1; p < m.pages.count; p++)
-    if (m.pages.flags[p]! & PG_swapcache) c.refs[m.compound_head(pfn(p))]!++;
+  // A huge page has a reference of the swap cache for each of its parts.
+  for (const page of m.swap.cache.values()) c.refs[m.compound_head(page)]!++;
   return c;
 }
 

@@ -81,7 +81,6 @@ export default defineVariant({
       'mm/mremap.c:mremap_to',
       'mm/mremap.c:move_ptes',
       'mm/huge_memory.c:move_huge_pmd',
-      'fs/proc/task_mmu.c:clear_refs_write',
       'mm/memory.c:zap_pte_range',
       'mm/memory.c:unmap_vmas',
     ],

@@ -1,4 +1,4 @@
-/** clear_refs takes mmap_lock for write, and a flush follows; markers when pages of a file are unmapped. */
+/** Markers when pages of a file are unmapped. */
 import {
   entry as e,
   flags,
@@ -10,8 +10,7 @@ import {
   type Vma,
 } from '../../core';
 
-const { EINVAL, VM_SOFTDIRTY, VM_UFFD_WP, withoutFlags } = flags;
-const { CLEAR_REFS_ALL, CLEAR_REFS_SOFT_DIRTY } = mainline;
+const { VM_UFFD_WP } = flags;
 
 /** Whether the place of an entry that goes gets a marker. */
 const leavesMarker = (k: Kernel, vma: Vma, old: Pte): boolean => {
@@ -20,30 +19,6 @@ const leavesMarker = (k: Kernel, vma: Vma, old: Pte): boolean => {
 };
 
 export const task_mmu: VariantKernel = {
-  *clear_refs_write(k, mm, type) {
-    if (type < CLEAR_REFS_ALL || type > CLEAR_REFS_SOFT_DIRTY) return -EINVAL;
-    const soft = type === CLEAR_REFS_SOFT_DIRTY;
-    yield* k.down_write(mm.mmap_sem);
-    for (const vma of soft ? mm.mmap : []) {
-      if (!(vma.vm_flags & VM_SOFTDIRTY)) continue;
-      vma.vm_flags = withoutFlags(vma.vm_flags, VM_SOFTDIRTY);
-      k.vma_set_page_prot(vma);
-    }
-    if (soft) yield* k.inc_tlb_flush_pending(mm);
-    for (const vma of mm.mmap) {
-      if (!k.clear_refs_test_walk(vma, type)) continue;
-      for (const walk = new PmdWalk(mm, vma.vm_start, vma.vm_end); walk.advance(); ) {
-        yield* k.clear_refs_pte_range(vma, walk.pmd, walk.addr, walk.next, type);
-      }
-    }
-    if (soft) {
-      yield* k.flush_tlb_mm(mm);
-      yield* k.dec_tlb_flush_pending(mm);
-    }
-    yield* k.up_write(mm.mmap_sem);
-    return 0;
-  },
-
   *zap_present_pte(k, tlb, vma, pte, addr, ptent, details) {
     const done = yield* mainline.zap_present_pte(k, tlb, vma, pte, addr, ptent, details);
     const isGone = e.pte_none(yield* k.pte_get(pte));

@@ -20,6 +20,7 @@ function zeroPte(k: Kernel, vma: Vma, entry: Pte): Pte {
 
 /** mm/migrate.c:try_to_map_unused_to_zeropage(), in every mapping of the part. */
 function* map_unused_to_zeropage(k: Kernel, page: Pfn): KRun<void> {
+  yield* k.rmap_lock_read();
   for (const where of yield* k.lookUpVmas(page)) {
     const { vma } = where;
     if (vma.vm_flags & flags.VM_LOCKED) continue;
@@ -33,6 +34,7 @@ function* map_unused_to_zeropage(k: Kernel, page: Pfn): KRun<void> {
       yield* k.pte_unmap_unlock(slot);
     }
   }
+  yield* k.rmap_unlock_read();
 }
 
 export const split: VariantKernel = {
