@@ -38,6 +38,8 @@ export interface MachineConfig {
   migratesBack?: boolean;
   /** What people call memory, for what they are told. */
   regions: readonly { readonly name: string; readonly start: number; readonly pages: number }[];
+  /** And the semaphores of its program. */
+  semaphores: readonly string[];
   /** Null: a CPU does nothing unasked. Otherwise, by task, the pages that its program accesses itself. */
   hardware: readonly (readonly Reach[])[] | null;
 }
@@ -51,6 +53,7 @@ export const defaultConfig: MachineConfig = {
   pins: true,
   moves: false,
   regions: [],
+  semaphores: [],
   hardware: null,
 };
 

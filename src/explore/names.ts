@@ -7,7 +7,7 @@ import {
   type Machine,
   type Mm,
   nameOfAddress,
-  Slot,
+  PAGE_SIZE,
   TABLE_STRIDE,
   type Table,
 } from '../core/index';
@@ -20,21 +20,25 @@ export const CHILDREN = 0x10000;
 export const processOf = (m: Machine, mm: number): string => (mm === 0 ? '' : `${m.mms[mm]?.name ?? mm}: `);
 const taskOf = (m: Machine, id: number): string => m.tasks[id]?.name ?? String(id);
 
+/** The first page in [start, end) that people have a name for; the address where there is none. */
+function firstNamed({ config }: Machine, start: number, end: number): string {
+  const region = config.regions.find((one) => one.start < end && one.start + one.pages * PAGE_SIZE > start);
+  return nameOfAddress(config, region ? Math.max(region.start, start) : start);
+}
+
 function entryName(m: Machine, table: Table, index: number): string {
-  const where = nameOfAddress(m.config, new Slot(table, index).va);
-  return `${processOf(m, table.mmId)}${table.level === Level.pmd ? 'pmd' : 'pte'} ${where}`;
+  const va = table.addressOf(index);
+  const level = table.level === Level.pmd ? 'pmd' : 'pte';
+  return `${processOf(m, table.mmId)}${level} ${firstNamed(m, va, va + table.span)}`;
 }
 
 /** The lock of a table, with the first page of the table where the memory of a process takes several. */
 function tableLockName(m: Machine, { lock, mmId, base, span, size }: Table): string {
   const bytes = span * size;
-  const own = m.config.regions.find(
-    ({ start, pages }) => start < base + bytes && start + pages * 4096 > base,
-  );
   const tables = new Set<number>();
   for (const { start, pages } of m.config.regions)
-    for (let at = start - (start % bytes); at < start + pages * 4096; at += bytes) tables.add(at);
-  const first = own && tables.size > 1 ? ` ${nameOfAddress(m.config, Math.max(own.start, base))}` : '';
+    for (let at = start - (start % bytes); at < start + pages * PAGE_SIZE; at += bytes) tables.add(at);
+  const first = tables.size > 1 ? ` ${firstNamed(m, base, base + bytes)}` : '';
   return `${processOf(m, mmId)}${lock.name}${first}`;
 }
 
@@ -71,7 +75,7 @@ const names: Record<Kind, (m: Machine, id: number) => string> = {
   swapSlot: (_, id) => `swap slot ${id}`,
   ksm: () => 'stable tree',
   process: (m, id) => (id < CHILDREN ? 'processes' : `process of ${taskOf(m, id - CHILDREN)}`),
-  semaphore: (_, id) => `semaphore ${id}`,
+  semaphore: (m, id) => `semaphore ${m.config.semaphores[id] ?? id}`,
   sleeper: (m, id) => `sleep of ${taskOf(m, id)}`,
   pagevec: (m, id) => `pagevec of ${taskOf(m, id)}`,
   descriptors: () => 'descriptors',

@@ -92,7 +92,7 @@ const objects: readonly Listed[] = [
   sign('stable tree', "KSM's pages, and at how many places each may be mapped"),
   sign('pagevec of vcpu', 'fresh pages that a CPU has gathered for the LRU, each with a reference'),
   sign('processes', 'all that there are; "process of child": of the task that a fork gives it to'),
-  sign('semaphore 0', 'of the program, by the order in which the fixture names them'),
+  sign('semaphore done', 'of the program, by the name that the fixture gives it'),
 ];
 
 /** Where a letter stands among the eight of an entry. */

@@ -76,6 +76,7 @@ export function compile(fixture: Fixture, options: CompileOptions = {}): Workloa
   const actors = actorsOf(fixture);
   const tasks = new Map([...fixture.tasks].map(([actor, items]) => [actor, scaled(items)]));
   const hardware = fixture.machine.hardware ? reachOf(actors, tasks, regionsByName) : null;
+  const semaphores = semaphoresOf(fixture);
   const workload: Workload = {
     fixture,
     config: {
@@ -87,6 +88,7 @@ export function compile(fixture: Fixture, options: CompileOptions = {}): Workloa
       pins: mayPin(fixture),
       moves: [...tasks.values()].some((items) => [...stepsOf(items)].some(({ verb }) => verb === 'mremap')),
       regions,
+      semaphores,
       hardware,
     },
     actors,
@@ -94,7 +96,7 @@ export function compile(fixture: Fixture, options: CompileOptions = {}): Workloa
     start: placed(fixture.start),
     tasks,
     finally: placed(fixture.finally),
-    semaphores: semaphoresOf(fixture),
+    semaphores,
   };
   freeze(workload);
   return workload;

@@ -205,7 +205,7 @@ tasks:
 test('the legend has every kind of object by its name', () => {
   const { machine } = new Execution(
     prepare(
-      workload(`${guest}tasks:\n  vcpu: [uffd_register guest, "write guest[0]"]\n`),
+      workload(`${guest}tasks:\n  vcpu: [uffd_register guest, "write guest[0]", post done, wait done]\n`),
       buildKernel(kernelOf('uffd-wp-bit').layers),
       observer,
     ),
