@@ -6,7 +6,7 @@ import { agreement, outcomeOf, readDifferences, readObservations } from '../comp
 import { blaming } from '../compare/source_places';
 import { reproducerOf } from '../conform/reproducer';
 import { defaultBounds, type ExploreOptions } from '../explore/bounds';
-import { parseToken, shortChecksum, showToken } from '../explore/schedule';
+import { shortChecksum, showToken } from '../explore/schedule';
 import { invariants, judge } from '../judge/index';
 import type { Broken, Verdict } from '../judge/verdict';
 import { type Heading, renderHeading, renderTrace, replayLine } from '../report/explain';
@@ -20,6 +20,7 @@ import type { ReplayOptions, RunOptions } from './arguments';
 import { exit } from './failure';
 import { checkOutput, writeOutput } from './output';
 import { screenOf, type Terminal } from './terminal';
+import { readToken, TokenCheck } from './token';
 
 interface Named {
   readonly fixture: LoadedFixture;
@@ -109,7 +110,10 @@ function putProgram(
 const otherLines = ({ invariant, class: kind, saw }: Broken, width: number): string[] =>
   indent(wrap(`${invariant} (${kind}): ${saw}`, width - 2, 2), 2);
 
-/** One exact run. A schedule that does not fit is told, because it belongs to another version of the model. */
+/**
+ * One exact run. A schedule with a checksum that does not fit is told, because it belongs to another version of the
+ * model; without a checksum somebody has written it himself, and is told where it goes wrong.
+ */
 export function runReplay(
   fixture: string,
   variant: string,
@@ -118,20 +122,17 @@ export function runReplay(
   terminal: Terminal,
 ): number {
   if (options.output !== undefined) checkOutput(options.output);
-  const asked = parseToken(token);
-  if (!asked) {
-    throw new InputError(
-      'usage',
-      `"${token}" is no schedule; one looks like a12b3a-0f3c9e, as replay lines have it`,
-    );
-  }
+  const asked = readToken(token);
   const cell = named(fixture, variant, asked.hardware);
   if (!cell.variant.variant.meta.builds) {
     throw new InputError('input', `${variant}: ${verdictSentence(buildVerdict(cell.variant))}`);
   }
+  const check = new TokenCheck(token, cell.fixture, cell.variant);
+  check.letters(asked);
   // Without a checksum it is the beginning of a run, which goes on.
   const goesOn = asked.checksum === null;
   const { text, found, diverged, checksum } = drawRun(cell, asked.schedule, options, terminal, goesOn);
+  if (diverged && goesOn) check.steps(asked);
   const isOther = diverged || (asked.checksum !== null && asked.checksum !== shortChecksum(checksum));
   const told = found.length > 0 ? found.map((one) => `broken   ${one}\n`).join('') : 'broken   nothing\n';
   const head = `fixture  ${cell.fixture.fixture.name}\nvariant  ${cell.variant.variant.meta.id}\n${told}`;

@@ -22,6 +22,7 @@ import {
   type Vaddr,
   vaddr,
 } from '../core/index';
+import { MOST_POSITIONS } from '../workload/index';
 import type { Footprint } from './footprint';
 
 /** As much of a running program as its CPU has to do with. */
@@ -41,9 +42,6 @@ export interface Move {
   footprint(): Footprint;
   act(): void;
 }
-
-/** Schedules name whose turn it is by letters. */
-const MOST_POSITIONS = 26;
 
 /** The moves of a run, by their positions after those of the programs. */
 export class Hardware {

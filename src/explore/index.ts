@@ -3,6 +3,7 @@ export * from './describe';
 export * from './execution';
 export * from './explore';
 export * from './footprint';
+export * from './misstep';
 export * from './schedule';
 export type { Future } from './seen';
 export * from './start';

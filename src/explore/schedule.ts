@@ -2,26 +2,37 @@
  * A schedule as text: who took how many steps, `a12b3a` for twelve of the first actor, three of the second, and so
  * on to the end. The last run may be left open: whoever runs then goes on while nobody else is needed.
  */
+import { defaultBounds } from './bounds';
+
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
+
+export const letterOf = (position: number): string => LETTERS[position]!;
 
 export function showSchedule(schedule: readonly number[]): string {
   let text = '';
   for (let i = 0; i < schedule.length; ) {
     let j = i;
     while (j < schedule.length && schedule[j] === schedule[i]) j++;
-    text += LETTERS[schedule[i]!]! + (j - i === 1 ? '' : String(j - i));
+    text += letterOf(schedule[i]!) + (j - i === 1 ? '' : String(j - i));
     i = j;
   }
   return text;
 }
 
-/** @returns null where the text is no schedule */
+/** No run that anybody looks at is longer, so what is longer is a slip of the pen, and is not written out. */
+const MOST_STEPS = defaultBounds.maxSteps;
+
+const RUNS = /([a-z])([1-9]\d*)?/g;
+
+const stepsIn = (runs: string): number =>
+  [...runs.matchAll(RUNS)].reduce((sum, [, , count = '1']) => sum + Number(count), 0);
+
+/** @returns null where the text is no schedule, or has more steps than a run may have */
 export function parseSchedule(text: string): number[] | null {
-  if (!/^([a-z]\d*)*$/.test(text)) return null;
+  if (!/^([a-z]([1-9]\d*)?)*$/.test(text) || stepsIn(text) > MOST_STEPS) return null;
   const schedule: number[] = [];
-  for (const [, letter, count] of text.matchAll(/([a-z])(\d*)/g)) {
-    const times = count === '' ? 1 : Number(count);
-    for (let i = 0; i < times; i++) schedule.push(LETTERS.indexOf(letter!));
+  for (const [, letter, count = '1'] of text.matchAll(RUNS)) {
+    for (let i = 0; i < Number(count); i++) schedule.push(LETTERS.indexOf(letter!));
   }
   return schedule;
 }
@@ -46,10 +57,27 @@ export interface Token {
   hardware?: true;
 }
 
+const TOKEN = /^(0|(?:[a-z](?:[1-9]\d*)?)+)(?:-([0-9a-f]{6}))?(-hw)?$/;
+
 /** @returns null where the text is no token */
 export function parseToken(text: string): Token | null {
-  const isHardware = text.endsWith(HARDWARE);
-  const [runs = '', checksum = null] = (isHardware ? text.slice(0, -HARDWARE.length) : text).split('-');
+  const [, runs = '', checksum = null, hardware] = TOKEN.exec(text) ?? [];
   const schedule = runs === '0' ? [] : parseSchedule(runs);
-  return schedule && { schedule, checksum, ...(isHardware ? { hardware: true } : {}) };
+  if (runs === '' || schedule === null) return null;
+  return { schedule, checksum, ...(hardware ? { hardware: true } : {}) };
+}
+
+/** Why a text is no token, in words that follow on the text. */
+export function mistakeIn(text: string): string {
+  const runs = /^(0|([a-z]([1-9]\d*)?)*)/.exec(text)![0];
+  const rest = text.slice(runs.length);
+  if (stepsIn(runs) > MOST_STEPS) return `has too many steps: no run has more than ${MOST_STEPS}`;
+  const looks = 'one looks like a12b3a-0f3c9e, as replay lines have it';
+  if (runs === '' || !rest.startsWith('-'))
+    return `is no schedule${rest === text ? '' : `: it cannot be read from "${rest[0]}" on`}; ${looks}`;
+  const digits = /^-([0-9a-f]*)$/.exec(rest)?.[1]?.length ?? CHECKSUM_DIGITS;
+  if (digits < CHECKSUM_DIGITS)
+    return `is cut off: after the dash stand ${CHECKSUM_DIGITS} digits of a checksum, and ${digits} are there`;
+  if (/^(-[0-9a-f]{6})?-h?$/.test(rest)) return `is cut off: "-hw" ends what begins like this, or nothing`;
+  return `ends in "${rest}"; after the steps may stand - and ${CHECKSUM_DIGITS} digits 0-9a-f of a checksum, then -hw`;
 }

@@ -56,10 +56,14 @@ export interface CompileOptions {
 
 const FULL = 512;
 
-/** @throws FixtureError where the fixture cannot be made to fit so few entries */
+/** Schedules name whose turn it is by letters. */
+export const MOST_POSITIONS = 26;
+
+/** @throws FixtureError where the fixture cannot be made to fit so few entries, or has too many tasks */
 export function compile(fixture: Fixture, options: CompileOptions = {}): Workload {
   const entries = options.entries ?? entriesFor(fixture);
   checkFits(fixture, entries);
+  checkTasks(fixture);
   const scalings = scalingsOf(fixture, bordersOf(fixture), entries);
   const starts = layOut(fixture, scalings, entries);
   const { softdirty, nodes, thp } = fixture.machine;
@@ -165,6 +169,20 @@ function checkFits(fixture: Fixture, entries: number): void {
     line,
     column,
     `the fixture tells apart more pages of one huge page than ${entries} entries per page table hold; allowed: ${least} or more`,
+  );
+}
+
+/** With hardware that acts on its own, the CPU of each task may have a turn beside its program. */
+function checkTasks({ file, machine, tasks }: Fixture): void {
+  const most = machine.hardware ? MOST_POSITIONS / 2 : MOST_POSITIONS;
+  const beyond = [...tasks.values()][most]?.[0];
+  if (!beyond) return;
+  const allowed = `${most}, because schedules name each by a letter${machine.hardware ? ', and its CPU by another' : ''}`;
+  throw new FixtureError(
+    file,
+    beyond.place.line,
+    beyond.place.column,
+    `the task of one actor too many: the fixture has tasks of ${tasks.size}; allowed: at most ${allowed}`,
   );
 }
 

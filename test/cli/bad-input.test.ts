@@ -46,6 +46,11 @@ describe('the command line', () => {
   });
 });
 
+/** So many actors that each write once. */
+const crowdText = (name: string, many: number): string =>
+  `name: ${name}\nasks: Do all get on?\nsource: test\nmemory:\n  guest: { size: 16KiB }\nstart: []\ntasks:\n` +
+  Array.from({ length: many }, (_, i) => `  t${i}: [write guest]\n`).join('');
+
 describe('a file', () => {
   const variant = (name: string, text: string): string[] => ['--variant', put(place, name, text)];
   const yaml = (name: string, text: string): string[] => ['--fixture', put(place, name, text)];
@@ -111,6 +116,14 @@ describe('a file', () => {
       file: yaml('empty.yaml', ''),
       says: 'empty.yaml:1:1: a fixture is nothing; allowed: a mapping with name',
     },
+    {
+      file: yaml('crowd.yaml', crowdText('crowd', 27)),
+      says: 'crowd.yaml:34:9: the task of one actor too many: the fixture has tasks of 27; allowed: at most 26',
+    },
+    {
+      file: [...yaml('machines.yaml', crowdText('machines', 14)), '--hardware'],
+      says: 'machines.yaml:21:9: the task of one actor too many: the fixture has tasks of 14; allowed: at most 13',
+    },
     { file: yaml('noise.yaml', '\u0001x'.repeat(999)), says: 'noise.yaml:1:1: a fixture is "?x?x' },
   ])('$says: 65', async ({ file, says }) => {
     const output = join(place, 'never-written.txt');
@@ -138,7 +151,7 @@ describe('a file', () => {
     30_000,
   );
 
-  test.each(['a3z9', '0-000000'])(
+  test.each(['a3b9-000000', '0-000000'])(
     'with the schedule %s of another model is told, with the run',
     async (token) => {
       const { code, stdout, stderr } = await faultline(['replay', fixture, 'uffd-wp-2018', token]);
