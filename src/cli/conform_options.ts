@@ -1,11 +1,12 @@
 /** What the options of `conform` must be, asked before anything runs. */
-import { accessSync, constants, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import { InputError, reasonOf } from '../compare/input';
+import { InputError } from '../compare/input';
 import { loadVariants } from '../compare/load';
 import type { ConformOptions } from './conform';
-import { checkOutput } from './output';
+import { checkFolderToBe, checkOutput } from './output';
 import { checkedWithout } from './without';
+
+/** Where random fixtures are put that disagree. */
+export const FOUND = 'conform-found';
 
 /** @throws InputError */
 export function checkOptions(options: ConformOptions): void {
@@ -33,22 +34,7 @@ export function checkOptions(options: ConformOptions): void {
     if (stray) throw new InputError('usage', `${stray} is not for random fixtures, which --runs asks for`);
     checkedWithout(options.without ?? []);
   }
-  if (output !== undefined) runs === undefined ? checkOutput(output) : checkPlace(output);
+  if (runs !== undefined) checkFolderToBe(output ?? FOUND, '--output');
+  else if (output !== undefined) checkOutput(output);
   if (record !== undefined) checkOutput(record, '--record');
-}
-
-/** A folder that is made when there is something to put into it. */
-function checkPlace(folder: string): void {
-  let place = resolve(folder);
-  let found = statSync(place, { throwIfNoEntry: false });
-  while (!found) {
-    place = dirname(place);
-    found = statSync(place, { throwIfNoEntry: false });
-  }
-  try {
-    if (!found.isDirectory()) throw new Error(`${place} is a file, not a directory`);
-    accessSync(place, constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw new InputError('usage', `cannot write --output ${folder}: ${reasonOf(error)}`);
-  }
 }

@@ -8,11 +8,11 @@ import type { RandomFinding, RandomResult } from '../conform/random';
 import type { Job, JobOptions } from '../conform/steps';
 import { figuresText } from '../report/agreement';
 import { type ConformOptions, recordFor } from './conform';
+import { FOUND } from './conform_options';
 import { exit } from './failure';
 import { makeFolder, writeOutput } from './output';
 import type { progressOn, Terminal } from './terminal';
 
-const FOLDER = 'conform-found';
 const SEEDS = 2 ** 31;
 
 export async function runRandom(
@@ -53,7 +53,7 @@ export async function runRandom(
 function print(result: RandomResult, seed: number, options: ConformOptions, terminal: Terminal): void {
   const { stdout } = terminal;
   for (const finding of new Set(result.findings)) {
-    stdout.write(`${finding.text}\n# saved as ${save(finding, options.output ?? FOLDER)}\n\n`);
+    stdout.write(`${finding.text}\n# saved as ${save(finding, options.output ?? FOUND)}\n\n`);
   }
   if (result.cut !== null) terminal.stderr.write(`faultline: not all could be run: ${result.cut}\n`);
   stdout.write(`${figuresText(result.figures, result.release)} Against ${result.variant}, seed ${seed}.\n`);

@@ -35,10 +35,10 @@ type Asked = Required<
 };
 
 export async function runFuzz(options: FuzzCommandOptions, terminal: Terminal): Promise<number> {
-  const details = detailsOn(terminal, options);
-  const asked = askedFor(options, details);
   checkSavable(options.save);
   if (options.output !== undefined) checkOutput(options.output);
+  const details = detailsOn(terminal, options);
+  const asked = askedFor(options, details);
   const begin = details.now();
   const { result, isInterrupted } = await search(asked, options, terminal);
   details.stage(`tried fixtures (${result.runs})`, begin);

@@ -1,11 +1,10 @@
 /** How the result of a campaign is printed and its fixtures saved, by whoever has it: `fuzz`, or `merge`. */
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { InputError, reasonOf } from '../compare/input';
 import type { Finding, SavedFuzz } from '../fuzz/index';
 import { plural } from '../report/words';
 import { exit } from './failure';
-import { makeFolder, writeOutput } from './output';
+import { checkFolderToBe, makeFolder, writeOutput } from './output';
 
 type SavedFinding = SavedFuzz['findings'][number];
 
@@ -16,18 +15,8 @@ const fileOf = (name: string, folder: string): string => join(folder, `${name}.y
 const refuse = (folder: string, error: unknown): InputError =>
   new InputError('usage', `cannot write --save ${folder}: ${reasonOf(error)}`);
 
-/** Asked before the work begins. The folder is made with the first finding, so the nearest one that is there is asked. */
-export function checkSavable(folder: string): void {
-  try {
-    if (folder === '') throw new Error('it has no name');
-    let there = folder;
-    while (!existsSync(there)) there = dirname(there);
-    if (!statSync(there).isDirectory()) throw new Error(`${there} is a file, not a directory`);
-    accessSync(there, constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw refuse(folder, error);
-  }
-}
+/** Asked before the work begins. The folder is made with the first finding. */
+export const checkSavable = (folder: string): void => checkFolderToBe(folder, '--save');
 
 export function saveFinding({ name, text }: Pick<Finding, 'name' | 'text'>, folder: string): void {
   try {
@@ -35,7 +24,7 @@ export function saveFinding({ name, text }: Pick<Finding, 'name' | 'text'>, fold
   } catch (error) {
     throw refuse(folder, error);
   }
-  writeOutput(fileOf(name, folder), text);
+  writeOutput(fileOf(name, folder), text, '--save');
 }
 
 type Told = Pick<SavedFinding, 'name' | 'variant' | 'invariant' | 'saw' | 'holdsOn' | 'breaksOn'>;

@@ -1,5 +1,6 @@
 /** argv to exit code. What a command does is in its own file, which is loaded only when it runs. */
 import { Argument, Command, Option } from 'commander';
+import { InputError } from '../compare/input';
 import { version } from '../version';
 import type { CommonOptions, CompareOptions, ReplayOptions, RunOptions } from './arguments';
 import type { ConformOptions } from './conform';
@@ -90,12 +91,22 @@ function programOf(named: string | undefined, terminal: Terminal, run: Run): Com
       examples('faultline compare', 'faultline explain FIXTURE VARIANT', 'faultline list'),
     )
     .hook('preAction', (_, command) => {
+      checkDirectory();
       const { applyConfig } = require('./config') as typeof import('./config');
       applyConfig(command, terminal);
     });
   const asked = named !== undefined && Object.hasOwn(commands, named) ? [commands[named]!] : null;
   for (const add of asked ?? Object.values(commands)) add(program, terminal, run);
   return program;
+}
+
+/** Threads and a user's files need it, and what Node says of it tells nobody what to do. */
+function checkDirectory(): void {
+  try {
+    process.cwd();
+  } catch {
+    throw new InputError('usage', 'the directory in which it was started is gone; start it in another');
+  }
 }
 
 function addCompare(program: Command, terminal: Terminal, run: Run): void {

@@ -98,8 +98,8 @@ function mergedFuzz(documents: readonly Document[], { save, format }: MergeOptio
     }
     return { file, saved: checked(document, value!, 'fuzz') as unknown as SavedFuzz };
   });
-  const saved = mergeFuzz(parts);
   checkSavable(save);
+  const saved = mergeFuzz(parts);
   for (const one of saved.findings) if (one.repeats === null) saveFinding(foundOf(one), save);
   const text = format === 'json' ? jsonOf(saved) : wholeText(saved, save);
   return { text, code: exitCode(saved.findings) };

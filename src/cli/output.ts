@@ -3,6 +3,7 @@ import {
   accessSync,
   constants,
   existsSync,
+  lstatSync,
   mkdirSync,
   renameSync,
   rmSync,
@@ -15,6 +16,9 @@ import { InputError, reasonOf } from '../compare/input';
 const refuse = (file: string, error: unknown, option = '--output'): InputError =>
   new InputError('usage', `cannot write ${option} ${file}: ${reasonOf(error)}`);
 
+/** Beside the file, so that it can take its place. */
+const temporaryOf = (file: string): string => join(dirname(file), `.${basename(file)}.${process.pid}.tmp`);
+
 /** Asked before the work begins, because nobody wants to hear of it afterwards. */
 export function checkOutput(file: string, option = '--output'): void {
   try {
@@ -22,16 +26,55 @@ export function checkOutput(file: string, option = '--output'): void {
     const existing = statSync(file, { throwIfNoEntry: false });
     if (existing?.isDirectory()) throw new Error('is a directory, not a file');
     if (!existsSync(dirname(file))) throw new Error(`there is no folder ${dirname(file)}`);
-    accessSync(existing && !existing.isFile() ? file : dirname(file), constants.W_OK);
+    if (existing && !existing.isFile()) accessSync(file, constants.W_OK);
+    else tryWriting(temporaryOf(file));
   } catch (error) {
     throw refuse(file, error, option);
   }
 }
 
+/** Like checkOutput, of a folder that is made only when there is something to put into it. */
+export function checkFolderToBe(folder: string, option: string): void {
+  try {
+    if (folder === '') throw new Error('it has no name');
+    let there = folder;
+    while (!isThere(there)) there = dirname(there);
+    const found = statSync(there, { throwIfNoEntry: false });
+    if (!found?.isDirectory())
+      throw new Error(`${there} is a ${found ? 'file' : 'link to nothing'}, not a directory`);
+    tryWriting(join(there, `.faultline.${process.pid}.tmp`));
+  } catch (error) {
+    throw refuse(folder, error, option);
+  }
+}
+
+/** Only an attempt tells: to root and to some file systems everything seems to be allowed. */
+export function tryWriting(temporary: string): void {
+  try {
+    writeFileSync(temporary, '');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const reason = code === 'ENOENT' ? 'no file can be made there' : reasonOf(error);
+    throw new Error(`${dirname(temporary)}: ${reason}`);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+/** Also a link to nothing is there: no folder can be made in its place. */
+function isThere(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A file that is there is replaced only when the new one is complete. A device or pipe is written as it is. */
-export function writeOutput(file: string, text: string): void {
+export function writeOutput(file: string, text: string, option = '--output'): void {
   const existing = statSync(file, { throwIfNoEntry: false });
-  const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.tmp`);
+  const temporary = temporaryOf(file);
   try {
     if (existing && !existing.isFile()) {
       writeFileSync(file, text);
@@ -41,7 +84,7 @@ export function writeOutput(file: string, text: string): void {
     renameSync(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw refuse(file, error);
+    throw refuse(file, error, option);
   }
 }
 

@@ -1,8 +1,8 @@
 /** Several files into a folder: none is touched until all are written. */
-import { accessSync, constants, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError, reasonOf } from '../compare/input';
-import { makeFolder } from './output';
+import { makeFolder, tryWriting } from './output';
 
 const refuse = (folder: string, error: unknown): InputError =>
   new InputError('usage', `cannot write --output ${folder}: ${reasonOf(error)}`);
@@ -11,7 +11,7 @@ const refuse = (folder: string, error: unknown): InputError =>
 export function checkFolder(folder: string): void {
   try {
     makeFolder(folder);
-    accessSync(folder, constants.W_OK | constants.X_OK);
+    tryWriting(join(folder, `.faultline.${process.pid}.tmp`));
   } catch (error) {
     const isFile = (error as NodeJS.ErrnoException).code === 'EEXIST';
     throw refuse(folder, isFile ? new Error('is a file, not a directory') : error);

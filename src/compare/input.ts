@@ -31,6 +31,7 @@ const reasons: Record<string, string> = {
   ENOTDIR: 'no such file',
   EROFS: 'the file system is read-only',
   ENOSPC: 'no space left',
+  ENAMETOOLONG: 'name too long',
 };
 
 /** What the system says about a file, in words. */

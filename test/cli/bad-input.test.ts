@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { failureOf } from '../../src/cli/failure';
 import { ModelError } from '../../src/core/assert';
@@ -50,6 +50,35 @@ describe('the command line', () => {
 const crowdText = (name: string, many: number): string =>
   `name: ${name}\nasks: Do all get on?\nsource: test\nmemory:\n  guest: { size: 16KiB }\nstart: []\ntasks:\n` +
   Array.from({ length: many }, (_, i) => `  t${i}: [write guest]\n`).join('');
+
+test.each<{ argv: string[] }>([
+  { argv: ['fuzz', '--runs', '1'] },
+  { argv: ['compare', '--fixture', 'base-dirty-4k'] },
+  { argv: ['new', 'fixture', 'mine'] },
+  { argv: ['list'] },
+])('$argv in a directory that is gone: 64', async ({ argv }) => {
+  const home = process.cwd();
+  const gone = folder();
+  process.chdir(gone);
+  rmdirSync(gone);
+  const { code, stdout, stderr } = await faultline(argv).finally(() => process.chdir(home));
+  expect(stderr).toBe('faultline: the directory in which it was started is gone; start it in another\n');
+  expect({ code, stdout }).toEqual({ code: 64, stdout: '' });
+});
+
+test.each<{ shows: string; argv: string[] }>([
+  { shows: 'fuzz', argv: ['fuzz', '--runs', '1', '--save', '/proc/faultline'] },
+  { shows: 'conform', argv: ['conform', '--runs', '1', '--output', '/proc/faultline'] },
+  { shows: 'compare', argv: ['compare', '--output', '/proc/faultline'] },
+  { shows: 'diff', argv: ['diff', 'uffd-wp-2018', 'uffd-wp-bit', '--output', '/proc/faultline'] },
+  { shows: 'merge', argv: ['merge', 'never-read.json', '--output', '/proc/faultline'] },
+])('$shows asks before its work whether its output can be written', async ({ argv }) => {
+  const { code, stderr } = await faultline(argv);
+  expect(stderr).toMatch(
+    /^faultline: cannot write --\w+ \/proc\/faultline: \/proc: no file can be made there\n$/,
+  );
+  expect(code).toBe(64);
+});
 
 describe('a file', () => {
   const variant = (name: string, text: string): string[] => ['--variant', put(place, name, text)];

@@ -1,5 +1,5 @@
 /** `faultline fuzz` and the merging of its results, as a user has them. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Ajv from 'ajv';
 import { type Ended, faultline, folder, put, variantText } from './terminal';
@@ -235,6 +235,8 @@ describe('an interrupt', () => {
 describe('bad usage ends with 64 and one line', () => {
   const file = put(place, 'file', '');
   mkdirSync(join(place, 'directory'));
+  const dangling = join(place, 'dangling');
+  symlinkSync(join(place, 'nowhere'), dangling);
 
   test.each<{ argv: string[]; says: string }>([
     { argv: ['--seed', 'x'], says: "'x' is invalid. It must be a whole number below 2147483648." },
@@ -257,6 +259,13 @@ describe('bad usage ends with 64 and one line', () => {
       argv: ['--save', join(file, 'in')],
       says: `cannot write --save ${join(file, 'in')}: ${file} is a file`,
     },
+    {
+      argv: ['--save', '/proc/faultline'],
+      says: 'cannot write --save /proc/faultline: /proc: no file can be made there',
+    },
+    { argv: ['--save', dangling], says: `${dangling} is a link to nothing, not a directory` },
+    { argv: ['--output', '/proc/result'], says: 'cannot write --output /proc/result: /proc: no file' },
+    { argv: ['--output', join(place, 'x'.repeat(250))], says: 'name too long' },
     { argv: ['--output', join(place, 'directory')], says: 'is a directory, not a file' },
     { argv: ['--output', join(place, 'nowhere', 'a')], says: 'there is no folder' },
   ])('$argv', async ({ argv, says }) => {
