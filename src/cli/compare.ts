@@ -1,5 +1,6 @@
 /** `faultline compare` and `faultline check`. */
 import type { Comparison } from '../compare/comparison';
+import { cellCount } from '../compare/shard';
 import { findingsAgainst, newFindings, renderAgainst } from '../report/against';
 import { renderBrief } from '../report/brief';
 import type { CompareOptions } from './arguments';
@@ -87,7 +88,7 @@ function print(sources: Sources, judged: Judged, options: CompareOptions, termin
   if (options.output === undefined || isInterrupted) terminal.stdout.write(text);
   else writeOutput(options.output, text);
   if (!isInterrupted) return;
-  const of = comparison.fixtures.length * comparison.variants.length;
+  const of = cellCount(comparison);
   const unwritten = options.output === undefined ? '' : `; ${options.output} was not written`;
   terminal.stderr.write(
     `faultline: interrupted: ${comparison.cells.length} of ${of} cells finished${unwritten}\n`,

@@ -35,6 +35,12 @@ type Asked = Required<
 };
 
 export async function runFuzz(options: FuzzCommandOptions, terminal: Terminal): Promise<number> {
+  if (options.shard && options.shard.of > 1 && options.seed === undefined) {
+    throw new InputError(
+      'usage',
+      '--shard needs --seed: each part would start at another seed, and parts of different seeds cannot be merged',
+    );
+  }
   checkSavable(options.save);
   if (options.output !== undefined) checkOutput(options.output);
   const details = detailsOn(terminal, options);

@@ -5,6 +5,7 @@ import { compile, type Workload, withHardware } from '../workload/index';
 import type { Cell, Comparison, Shard } from './comparison';
 import type { LoadedFixture, LoadedVariant } from './load';
 import { runInWorkers } from './pool';
+import { hasCell } from './shard';
 import { blaming } from './source_places';
 import { costsOf, summaryOf } from './summary';
 
@@ -33,7 +34,7 @@ export async function compare(
   const fixtures = hardware ? loaded.map(onItsOwn) : loaded;
   const { bounds = defaultBounds, onCell, signal, shard } = options;
   const cells: (Cell | undefined)[] = new Array(fixtures.length * variants.length).fill(undefined);
-  const inShard = [...cells.keys()].filter((index) => !shard || index % shard.of === shard.index);
+  const inShard = [...cells.keys()].filter((index) => hasCell(shard, index));
   for (const index of options.known ? inShard : []) {
     const verdict = options.known?.(...pairAt(fixtures, variants, index));
     if (verdict) cells[index] = cellAt(fixtures, variants, index, verdict);

@@ -1,6 +1,7 @@
 /** All variants on all fixtures: what every report is made from. */
 import type { Cost, Variant, VariantMeta } from '../core/index';
 import type { InvariantClass, Verdict } from '../judge/index';
+import type { Shard } from './shard';
 
 export interface Cell {
   readonly fixture: string;
@@ -44,10 +45,4 @@ export interface Comparison {
   readonly hardware?: true;
 }
 
-/** From 0. */
-export interface Shard {
-  readonly index: number;
-  readonly of: number;
-}
-
-export type { Variant };
+export type { Shard, Variant };

@@ -10,8 +10,8 @@ import { htmlStyle } from './html_style';
 import { unpackRuns } from './html_unpack';
 import { searchedText } from './markdown';
 import { renderPage } from './markdown_page';
-import { boundText, finding, type Review, verdictAt } from './review';
-import { brokenOf, cellWord, classes, classWords, verdictSentence } from './words';
+import { boundText, finding, type Review, verdictAt, wordAt } from './review';
+import { brokenOf, cellWord, classes, classWords, shardSays, verdictSentence } from './words';
 
 export function renderHtml(review: Review, runs: Iterable<ShownRun>): string {
   const { comparison, mark } = review;
@@ -22,7 +22,7 @@ export function renderHtml(review: Review, runs: Iterable<ShownRun>): string {
 <title>faultline review</title><style>${htmlStyle}</style></head>
 <body><header><h1>Review</h1><p>${htmlText(searchedText(comparison))}</p><p>${htmlText(review.besideKernels ?? '')}</p></header>
 <main>${filters()}${matrix(comparison, mark ?? unmarked)}
-${mark ? '<p class="hint">&gt;&gt; is new against the saved comparison.</p>' : ''}
+${mark ? '<p class="hint">&gt;&gt; is new against the saved comparison.</p>' : ''}${shardHint(comparison)}
 <p class="hint">A cell opens the run behind it: what breaks, or how it enters the window and comes out of it; the name of a
 variant opens its page: what it changes, what was said, observed and found, what it costs. Keys: arrows
 and Enter in the table; in a run left and right for a step, Home and End, Escape back to the table.</p>
@@ -31,6 +31,11 @@ and Enter in the table; in a run left and right for a step, Home and End, Escape
 <noscript>The table and the findings are complete; the pages and the runs need JavaScript.</noscript>
 <script type="text/plain" id="data">${deflated(JSON.stringify(data))}</script><script>${unpackRuns}${htmlProgram}</script></body></html>
 `;
+}
+
+function shardHint(comparison: Comparison): string {
+  const says = shardSays(comparison);
+  return says === '' ? '' : `<p class="hint">/ is of another shard. ${htmlText(says)}</p>`;
 }
 
 /** As the browser's DecompressionStream takes it: a review of every cell would be some megabytes long. */
@@ -70,7 +75,7 @@ function matrix(comparison: Comparison, mark: Mark): string {
       const verdict = verdictAt(comparison, id, variant.id);
       const found = verdict ? [...new Set(brokenOf(verdict).map((one) => one.class))] : [];
       const kind = verdict?.kind ?? 'none';
-      return `<td data-classes="${found.join(' ')}"><a class="${kind}" href="#${encodeURIComponent(id)}/${encodeURIComponent(variant.id)}">${htmlText(mark(id, variant.id) + cellWord(verdict))}</a></td>`;
+      return `<td data-classes="${found.join(' ')}"><a class="${kind}" href="#${encodeURIComponent(id)}/${encodeURIComponent(variant.id)}">${htmlText(mark(id, variant.id) + wordAt(comparison, id, variant.id))}</a></td>`;
     });
     return `<tr><th scope="row" title="${htmlText(asks)}">${htmlText(id)}</th>${cells.join('')}</tr>`;
   });

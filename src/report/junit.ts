@@ -2,7 +2,7 @@
 import type { Comparison } from '../compare/comparison';
 import type { Verdict } from '../judge/index';
 import { verdictAt } from './review';
-import { brokenOf, verdictSentence } from './words';
+import { brokenOf, verdictSentence, whyMissing } from './words';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 has no place for them
 const forbidden = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
@@ -47,7 +47,7 @@ export function renderJunit(comparison: Comparison, besideKernels = ''): string 
       lines.push(`    <properties>${property}</properties>`);
     }
     fixtures.forEach(({ id }, i) => {
-      lines.push(...caseLines(variant, id, verdicts[i]));
+      lines.push(...caseLines(variant, id, verdicts[i], whyMissing(comparison, id, variant)));
     });
     lines.push('  </testsuite>');
   }
@@ -59,11 +59,17 @@ function counts(all: readonly Outcome[]): string {
   return `tests="${all.length}" failures="${of('failure')}" errors="${of('error')}" skipped="${of('skipped')}"`;
 }
 
-function caseLines(variant: string, fixture: string, verdict: Verdict | undefined): string[] {
+/** @param missing why there is no verdict */
+function caseLines(
+  variant: string,
+  fixture: string,
+  verdict: Verdict | undefined,
+  missing: string,
+): string[] {
   const head = `    <testcase classname="${xmlText(variant)}" name="${xmlText(fixture)}"`;
   const outcome = outcomeAt(verdict);
   if (outcome === 'passed') return [`${head}/>`];
-  const message = xmlText(verdict ? verdictSentence(verdict) : 'not run: interrupted before');
+  const message = xmlText(verdict ? verdictSentence(verdict) : missing);
   const type = outcome === 'skipped' ? '' : ` type="${verdict!.kind}"`;
   const saw = verdict ? brokenOf(verdict).map((one) => `${one.invariant} (${one.class}): ${one.saw}`) : [];
   const body = saw.length > 0 ? `>${xmlText(saw.join('\n'))}</${outcome}>` : '/>';

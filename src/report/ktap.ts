@@ -2,7 +2,7 @@
 import type { Comparison } from '../compare/comparison';
 import type { Verdict } from '../judge/index';
 import { verdictAt } from './review';
-import { brokenOf, verdictSentence } from './words';
+import { brokenOf, shardSays, verdictSentence, whyMissing } from './words';
 
 /** Names keep to `[a-z0-9_.]` and hold nothing that changes between runs. */
 export const ktapName = (id: string): string => id.toLowerCase().replace(/[^a-z0-9_.]+/g, '_');
@@ -16,8 +16,9 @@ interface Result {
 
 const plain = (text: string): string => text.replaceAll('#', '').replace(/\s+/g, ' ').trim();
 
-export function resultOf(verdict: Verdict | undefined): Result {
-  if (!verdict) return { kind: 'skip', ok: true, directive: ' # SKIP not run: interrupted before' };
+/** @param missing why there is no verdict */
+function resultOf(verdict: Verdict | undefined, missing: string): Result {
+  if (!verdict) return { kind: 'skip', ok: true, directive: ` # SKIP ${missing}` };
   switch (verdict.kind) {
     case 'breaks':
       return { kind: 'fail', ok: false, directive: '' };
@@ -45,7 +46,9 @@ export function renderKtap(comparison: Comparison, besideKernels = ''): string {
   const totals = { pass: 0, fail: 0, xfail: 0, xpass: 0, skip: 0, error: 0 };
   const lines = ['KTAP version 1', `1..${variants.length}`];
   variants.forEach(({ id: variant }, v) => {
-    const results = fixtures.map(({ id }) => resultOf(verdictAt(comparison, id, variant)));
+    const results = fixtures.map(({ id }) =>
+      resultOf(verdictAt(comparison, id, variant), whyMissing(comparison, id, variant)),
+    );
     for (const { kind } of results) totals[kind]++;
     lines.push('  KTAP version 1', `  1..${fixtures.length}`);
     fixtures.forEach(({ id }, f) => {
@@ -61,7 +64,7 @@ export function renderKtap(comparison: Comparison, besideKernels = ''): string {
     );
   });
   const counted = Object.entries(totals).map(([kind, n]) => `${kind}:${n}`);
-  if (besideKernels !== '') lines.push(`# ${plain(besideKernels)}`);
+  for (const says of [shardSays(comparison), besideKernels]) if (says !== '') lines.push(`# ${plain(says)}`);
   return `${[...lines, `# Totals: ${counted.join(' ')}`].join('\n')}\n`;
 }
 

@@ -2,8 +2,8 @@
 import type { Comparison } from '../compare/comparison';
 import { type Mark, unmarked } from './against';
 import { costHeads, costKinds, costText } from './cost';
-import { finding, type Review, verdictAt } from './review';
-import { cellWord, classes, classWords, plural, verdictWords } from './words';
+import { finding, type Review, wordAt } from './review';
+import { cellWord, classes, classWords, missingWords, plural, shardSays, verdictWords } from './words';
 
 /** No text ends a cell or a line before its time, and none starts an element. */
 export const cellText = (text: string): string =>
@@ -19,7 +19,8 @@ export function renderMarkdown(comparison: Comparison, linked = false, mark?: Ma
     summary(comparison, name),
     matrix(comparison, name, mark ?? unmarked),
     legend(comparison, mark),
-  ];
+    shardSays(comparison),
+  ].filter((part) => part !== '');
   return `${parts.join('\n\n')}\n`;
 }
 
@@ -54,17 +55,16 @@ function matrix(comparison: Comparison, name: (id: string) => string, mark: Mark
     ['fixture', ...comparison.variants.map(({ id }) => name(id))],
     comparison.fixtures.map(({ id }) => [
       cellText(id),
-      ...comparison.variants.map(
-        (variant) => mark(id, variant.id) + cellWord(verdictAt(comparison, id, variant.id)),
-      ),
+      ...comparison.variants.map((variant) => mark(id, variant.id) + wordAt(comparison, id, variant.id)),
     ]),
   );
 }
 
-function legend({ cells }: Comparison, mark?: Mark): string {
+function legend(comparison: Comparison, mark?: Mark): string {
+  const { cells } = comparison;
   const used = new Set(cells.flatMap(({ verdict }) => cellWord(verdict).replace('*', '').split('+')));
   const verdictLines = Object.values(verdictWords).filter(({ word }) => used.has(word));
-  const lines = [...classes.map((one) => classWords[one]), ...verdictLines].map(
+  const lines = [...classes.map((one) => classWords[one]), ...verdictLines, ...missingWords(comparison)].map(
     ({ word, means }) => `- **${word}**: ${means}`,
   );
   return [

@@ -4,7 +4,7 @@ import type { Verdict } from '../judge/index';
 import { type GridColumn, gridWidth, renderGrid } from './grid';
 import { groupsOf } from './groups';
 import { AFTER_PLUS, breakId, columns, grouped, paint, type Screen, widestPart } from './screen';
-import { cellWord } from './words';
+import { cellWord, missingWord } from './words';
 
 /** Room for the longest single word, `survives*`. */
 const LEAST = 9;
@@ -59,7 +59,9 @@ export function renderMatrix(comparison: Comparison, screen: Screen, layout: Mat
         breakId(id, layout.names),
         ...part.map((i) => {
           const variant = comparison.variants[i]!.id;
-          return cellText(cells.get(keyOf({ fixture: id, variant })), layout, screen);
+          const verdict = cells.get(keyOf({ fixture: id, variant }));
+          const word = verdict ? cellWord(verdict) : missingWord(comparison, id, variant).word;
+          return cellText(word, verdict, layout, screen);
         }),
       ]);
       return renderGrid([{ head: 'fixture', width: layout.names }, ...heads], rows, GAP);
@@ -73,8 +75,7 @@ export const matrixWidth = (layout: MatrixLayout, part: readonly number[]): numb
 
 const keyOf = ({ fixture, variant }: Pick<Cell, 'fixture' | 'variant'>): string => `${fixture}\n${variant}`;
 
-function cellText(verdict: Verdict | undefined, layout: MatrixLayout, screen: Screen): string {
-  const word = cellWord(verdict);
+function cellText(word: string, verdict: Verdict | undefined, layout: MatrixLayout, screen: Screen): string {
   const color = paint(screen);
   const paintWord = (text: string): string => {
     if (verdict?.kind === 'breaks') return color.red(text);

@@ -6,7 +6,7 @@ import type { Trace } from '../explore/index';
 import type { Broken, Verdict } from '../judge/index';
 import type { Mark } from './against';
 import type { Replay } from './explain';
-import { brokenOf, classesOf, classWords, plural } from './words';
+import { brokenOf, cellWord, classesOf, classWords, missingWord, plural } from './words';
 
 /** A run that shows a break, told step by step. */
 export interface Witness {
@@ -60,6 +60,12 @@ export interface Review {
 
 export const verdictAt = ({ cells }: Comparison, fixture: string, variant: string): Verdict | undefined =>
   cells.find((cell) => cell.fixture === fixture && cell.variant === variant)?.verdict;
+
+/** As cellWord(); also of a cell that has no verdict. */
+export function wordAt(comparison: Comparison, fixture: string, variant: string): string {
+  const verdict = verdictAt(comparison, fixture, variant);
+  return verdict ? cellWord(verdict) : missingWord(comparison, fixture, variant).word;
+}
 
 /** `3 runs of 12 states`: how far the search of a cell went, or an empty text where nothing ran. */
 export function boundText(verdict: Verdict): string {

@@ -3,17 +3,19 @@ import type { Comparison } from '../compare/index';
 import { type MatrixLayout, matrixLayout, renderMatrix } from './matrix_table';
 import { grouped, indent, type Screen, wrap } from './screen';
 import { renderSummary } from './summary_table';
-import { cellWord, classes, classWords, hardwareSays, notRun, verdictWords } from './words';
+import { cellWord, classes, classWords, hardwareSays, missingWords, shardSays, verdictWords } from './words';
 
 /** @param besideKernels on how much real kernels and the model agreed, in a sentence */
 export function renderTable(comparison: Comparison, screen: Screen, besideKernels = ''): string {
   const layout = matrixLayout(comparison, screen.width);
+  const says = shardSays(comparison);
   const parts = [
     renderSummary(comparison, screen, layout.numbered),
     ...costNote(comparison, screen),
     renderMatrix(comparison, screen, layout),
     [
       ...legend(comparison, screen, layout),
+      ...(says === '' ? [] : ['', ...wrap(says, screen.width)]),
       ...searched(comparison, screen),
       ...(besideKernels === '' ? [] : wrap(besideKernels, screen.width)),
     ].join('\n'),
@@ -38,7 +40,7 @@ function legend(comparison: Comparison, screen: Screen, layout: MatrixLayout): s
   const words = [...Object.values(verdictWords), ...classes.map((one) => classWords[one])].filter(
     ({ word }) => used.has(word) || classes.some((one) => classWords[one].word === word),
   );
-  if (comparison.cells.length < comparison.fixtures.length * comparison.variants.length) words.push(notRun);
+  words.push(...missingWords(comparison));
   const lines = words.map(({ word, means }) => `${word.padEnd(10)}${means}`);
   if (verdicts.some((v) => cellWord(v).endsWith('*'))) {
     lines.push(`${'*'.padEnd(10)}with something spurious, which alone breaks no proposal`);

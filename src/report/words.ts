@@ -1,4 +1,6 @@
 /** The words of every report, one per idea, with their explanation. */
+import type { Comparison } from '../compare/comparison';
+import { cellCount, hasCell, type Shard } from '../compare/shard';
 import type { Broken, InvariantClass, Verdict, VerdictKind } from '../judge/index';
 
 interface Word {
@@ -37,6 +39,38 @@ export const verdictWords: Record<Exclude<VerdictKind, 'breaks'>, Word> = {
 
 export const notRun: Word = { word: '-', means: 'was not run: interrupted before' };
 
+const ofOtherShard: Word = { word: '/', means: 'is of another shard' };
+
+/** For a cell that has no verdict. */
+export function missingWord(
+  { fixtures, variants, shard }: Comparison,
+  fixture: string,
+  variant: string,
+): Word {
+  const row = fixtures.findIndex(({ id }) => id === fixture);
+  const column = variants.findIndex(({ id }) => id === variant);
+  return hasCell(shard, row * variants.length + column) ? notRun : ofOtherShard;
+}
+
+/** The same for programs that read reports. */
+export const whyMissing = (comparison: Comparison, fixture: string, variant: string): string =>
+  `not run: ${missingWord(comparison, fixture, variant) === notRun ? 'interrupted before' : 'of another shard'}`;
+
+/** The words for all cells that have no verdict. */
+export function missingWords(comparison: Comparison): Word[] {
+  const words = isPart(comparison.shard) ? [ofOtherShard] : [];
+  return comparison.cells.length < cellCount(comparison) ? [...words, notRun] : words;
+}
+
+const isPart = (shard: Comparison['shard']): shard is Shard => shard !== undefined && shard.of > 1;
+
+/** What a table says that is a part of one; empty where it is a whole. */
+export const shardSays = ({ shard }: Comparison): string =>
+  isPart(shard)
+    ? `This is shard ${shard.index + 1} of ${shard.of}, so the sums are of its own cells alone. faultline merge puts ` +
+      'the shards together that were saved with --format json.'
+    : '';
+
 export const brokenOf = (verdict: Verdict): readonly Broken[] => ('broken' in verdict ? verdict.broken : []);
 
 /** The classes among broken invariants, in the order of the table's columns. */
@@ -44,8 +78,7 @@ export const classesOf = (broken: readonly Broken[]): InvariantClass[] =>
   classes.filter((one) => broken.some((b) => b.class === one));
 
 /** `SIGBUS+unsafe`, `survives`, `survives*` where something spurious was seen, `closed`, ... */
-export function cellWord(verdict: Verdict | undefined): string {
-  if (!verdict) return notRun.word;
+export function cellWord(verdict: Verdict): string {
   const found = classesOf(brokenOf(verdict));
   const breaking = found.filter((one) => one !== 'spurious');
   if (breaking.length > 0) return breaking.map((one) => classWords[one].word).join('+');

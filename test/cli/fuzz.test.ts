@@ -266,6 +266,7 @@ describe('bad usage ends with 64 and one line', () => {
     { argv: ['--save', dangling], says: `${dangling} is a link to nothing, not a directory` },
     { argv: ['--output', '/proc/result'], says: 'cannot write --output /proc/result: /proc: no file' },
     { argv: ['--output', join(place, 'x'.repeat(250))], says: 'name too long' },
+    { argv: ['--shard', '1/4'], says: '--shard needs --seed: each part would start at another seed' },
     { argv: ['--output', join(place, 'directory')], says: 'is a directory, not a file' },
     { argv: ['--output', join(place, 'nowhere', 'a')], says: 'there is no folder' },
   ])('$argv', async ({ argv, says }) => {

@@ -60,6 +60,44 @@ test('shards share nothing and leave nothing out', async () => {
   expect(new Set(cells.flat()).size).toBe(6);
 });
 
+const says =
+  /This is shard 2 of 4, so the sums\s+are of its own cells alone. faultline merge\s+puts\s+the\s+shards\s+together/;
+
+describe('a shard', () => {
+  test.each([
+    { format: 'table', cell: /^written-page +\/ +SIGBUS/m, legend: /^ {2}\/ +is of another shard$/m, says },
+    {
+      format: 'markdown',
+      cell: /^\| written-page \| \/ \| SIGBUS \| \/ \|$/m,
+      legend: /^- \*\*\/\*\*: is of another shard$/m,
+      says,
+    },
+    { format: 'ktap', cell: / {2}ok 1 written_page # SKIP not run: of another shard/, legend: /./, says },
+    { format: 'html', cell: />\/<\/a>/, legend: /<p class="hint">\/ is of another shard\./, says },
+    { format: 'junit', cell: /<skipped message="not run: of another shard"\/>/, legend: /./, says: /./ },
+  ])('says so as $format, and which cells are of others', async ({ format, cell, legend, says }) => {
+    const { stdout } = await faultline(comparing('--shard', '2/4', '--format', format));
+    for (const has of [cell, legend, says]) expect(stdout).toMatch(has);
+    expect(stdout).not.toContain('interrupted');
+  });
+
+  test('that was interrupted tells its own missing cells from those of others', async () => {
+    const argv = comparing('--shard', '1/2', '--format', 'table');
+    const { code, stdout, stderr } = await faultline(argv, { interruptAt: /1\/3/ });
+    expect(code).toBe(130);
+    expect(stdout).toMatch(/^other-page +\/ +-$/m);
+    expect(stdout).toMatch(/^ {2}\/ +is of another shard\n {2}- +was not run: interrupted before$/m);
+    expect(stderr).toContain('interrupted: 1 of 3 cells finished');
+  });
+
+  test('of one is the whole, and what is merged says nothing of shards', async () => {
+    const { stdout } = await faultline(comparing('--shard', '1/1', '--format', 'table'));
+    expect(stdout).not.toContain('shard');
+    const files = [await shard('1/2'), await shard('2/2')];
+    expect((await faultline(['merge', ...files])).stdout).not.toContain('shard');
+  });
+});
+
 describe('refuses', () => {
   test.each<{ what: string; says: string; files: () => Promise<string[]> }>([
     {

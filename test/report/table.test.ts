@@ -85,8 +85,7 @@ test.each([
   { verdict: breaks('lost-event', 'unsafe-write', 'spurious'), word: 'unsafe+lost-ev' },
   { verdict: survives(), word: 'survives' },
   { verdict: survives({}, 'spurious'), word: 'survives*' },
-  { verdict: verdicts[3], word: 'closed' },
-  { verdict: verdicts[5], word: 'cut' },
-  { verdict: verdicts[6], word: 'n/a' },
-  { verdict: undefined, word: '-' },
+  { verdict: verdicts[3]!, word: 'closed' },
+  { verdict: verdicts[5]!, word: 'cut' },
+  { verdict: verdicts[6]!, word: 'n/a' },
 ])('a cell reads $word', ({ verdict, word }) => expect(cellWord(verdict)).toBe(word));

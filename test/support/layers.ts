@@ -43,8 +43,8 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   report: {
     // A schedule has one text form, which is a name like the others: explore/schedule.ts is pure text. So is what
-    // two sides differ in, which findings of conform are saved with.
-    from: ['version', 'explore/schedule', 'conform/brevity'],
+    // two sides differ in, which findings of conform are saved with. Which cells a shard has is a remainder.
+    from: ['version', 'explore/schedule', 'conform/brevity', 'compare/shard'],
     typesFrom: ['core', 'variants', 'workload', 'explore', 'judge', 'compare', 'conform'],
     packages: ['cli-table3', 'diff', 'node:zlib', 'picocolors'],
     because:
