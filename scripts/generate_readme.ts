@@ -26,7 +26,7 @@ export const quoted = (text: string): { command: string; shown: string }[] =>
     shown: /```text\n([\s\S]*?)```/.exec(all)?.[1] ?? '',
   }));
 
-/** What the README shows of a command: its output at 80 columns; of the long table the first part and an excerpt. */
+/** What the README shows of a command: its output in a pipe; of the long table the first part and an excerpt. */
 export async function shownOf(command: string): Promise<string> {
   const output = await outputOf(command);
   return command === 'faultline compare' ? shortened(output) : output;

@@ -9,7 +9,7 @@ import { defaultBounds, type ExploreOptions } from '../explore/bounds';
 import { shortChecksum, showToken } from '../explore/schedule';
 import { invariants, judge } from '../judge/index';
 import type { Broken, Verdict } from '../judge/verdict';
-import { type Heading, renderHeading, renderTrace, replayLine } from '../report/explain';
+import { type Heading, renderHeading, renderTrace, replayLine, replayLines } from '../report/explain';
 import { outcomePhrase } from '../report/observed_page';
 import { indent, wrap } from '../report/screen';
 import { brokenOf, classes, unbrokenSentence, verdictSentence } from '../report/words';
@@ -19,7 +19,7 @@ import { didYouMean, oneOf } from '../workload/suggestion';
 import type { ReplayOptions, RunOptions } from './arguments';
 import { exit } from './failure';
 import { checkOutput, writeOutput } from './output';
-import { screenOf, type Terminal } from './terminal';
+import { runScreenOf, type Terminal } from './terminal';
 import { readToken, TokenCheck } from './token';
 
 interface Named {
@@ -62,16 +62,17 @@ export function runExplain(
   }
   const parts = [heading(cell, verdict, chosen ?? null, options, terminal)];
   if (wanted !== undefined && !chosen)
-    parts.push(...wrap(unbrokenSentence(wanted, verdict), screenOf(terminal, options).width), '');
+    parts.push(...wrap(unbrokenSentence(wanted, verdict), runScreenOf(terminal, options).width), '');
   else {
     const schedule = chosen?.schedule ?? (verdict.kind === 'survives' ? verdict.witness : null);
     if (schedule) parts.push(drawRun(cell, schedule, options, terminal).text);
   }
   const others = inOrder.filter((one) => one !== chosen && wanted === undefined);
   if (others.length > 0) {
-    const { width } = screenOf(terminal, options);
+    const { width } = runScreenOf(terminal, options);
     const lines = others.flatMap((one) => otherLines(one, width));
-    parts.push(['Also broken (--invariant ID shows the run):', ...lines, ''].join('\n'));
+    const title = wrap('Also broken (--invariant ID shows the run):', width);
+    parts.push([...title, ...lines, ''].join('\n'));
   }
   put(parts.join('\n'), options, terminal);
   return exit.done;
@@ -134,10 +135,13 @@ export function runReplay(
   const { text, found, diverged, checksum } = drawRun(cell, asked.schedule, options, terminal, goesOn);
   if (diverged && goesOn) check.steps(asked);
   const isOther = diverged || (asked.checksum !== null && asked.checksum !== shortChecksum(checksum));
-  const told = found.length > 0 ? found.map((one) => `broken   ${one}\n`).join('') : 'broken   nothing\n';
-  const head = `fixture  ${cell.fixture.fixture.name}\nvariant  ${cell.variant.variant.meta.id}\n${told}`;
+  const head = [
+    `fixture  ${cell.fixture.fixture.name}`,
+    `variant  ${cell.variant.variant.meta.id}`,
+    ...(found.length > 0 ? found : ['nothing']).map((one) => `broken   ${one}`),
+  ].flatMap((line) => wrap(line, runScreenOf(terminal, options).width, 9));
   const beyond = options.then && !isOther ? `\n${goOn(cell, asked.schedule, options, terminal)}` : '';
-  put(`${head}\n${text}${beyond}`, options, terminal);
+  put(`${head.join('\n')}\n\n${text}${beyond}`, options, terminal);
   if (!isOther) return exit.done;
   terminal.stderr.write(
     `faultline: the schedule "${token}" does not give the run that it was made from: it is from another version of ` +
@@ -152,11 +156,15 @@ function goOn(cell: Named, prefix: readonly number[], options: ReplayOptions, te
   const verdict = blaming(cell.variant.variant.meta.id, () =>
     judge(compile(fixture.fixture), variant.variant, boundsOf(options), prefix),
   );
-  const { width } = screenOf(terminal, options);
+  const { width } = runScreenOf(terminal, options);
   const runs = 'explored' in verdict ? `${verdict.explored.executions} runs begin like this` : 'none was run';
   const lines = brokenOf(verdict).flatMap((one) => [
     ...otherLines(one, width),
-    `    ${replayLine({ ...argumentsOf(cell), token: showToken(one.schedule, one.checksum, one.hardware) })}`,
+    ...replayLines(
+      { ...argumentsOf(cell), token: showToken(one.schedule, one.checksum, one.hardware) },
+      width,
+      4,
+    ),
   ]);
   return [...wrap(`onward   ${verdictSentence(verdict)} (${runs})`, width, 9), ...lines, ''].join('\n');
 }
@@ -199,7 +207,7 @@ function heading(
     broken,
     ...observedOf(fixture.argument, variant.argument, verdict),
   };
-  return renderHeading(text, screenOf(terminal, options));
+  return renderHeading(text, runScreenOf(terminal, options));
 }
 
 /** Only of what is built in: somebody's own file may have the same name. */
@@ -227,7 +235,7 @@ function drawRun(
     ...argumentsOf(cell),
     token: showToken(run.schedule, run.checksum, fixture.fixture.machine.hardware),
   };
-  const screen = { ...screenOf(terminal, options), full: options.full ?? false };
+  const screen = { ...runScreenOf(terminal, options), full: options.full ?? false };
   return {
     text: `${renderTrace(run.trace, replay, screen)}signs:  faultline list signs\n`,
     found: run.found,

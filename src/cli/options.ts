@@ -49,7 +49,10 @@ export function printing(command: Command, ...output: [string, string] | []): Co
   return command
     .option(flags, says)
     .addOption(
-      new Option('--width <columns>', 'columns (default: the terminal, 80 in a pipe)').argParser(atLeast(40)),
+      new Option(
+        '--width <columns>',
+        'columns (default: the terminal; in a pipe 80, 72 for a run)',
+      ).argParser(atLeast(40)),
     )
     .option('--color', 'colour also where it is no terminal')
     .option('--no-color', 'no colour')

@@ -23,10 +23,17 @@ export interface ScreenOptions {
 
 const IN_A_PIPE = 80;
 
-/** The option first, then the terminal; 80 columns and no colour in a pipe or a file. */
-export function screenOf({ stdout, env }: Terminal, options: ScreenOptions): Screen {
+/** A run is drawn to be pasted into a mail. */
+const IN_A_MAIL = 72;
+
+/** Of what draws a run. */
+export const runScreenOf = (terminal: Terminal, options: ScreenOptions): Screen =>
+  screenOf(terminal, options, IN_A_MAIL);
+
+/** The option first, then the terminal; so many columns and no colour in a pipe or a file. */
+export function screenOf({ stdout, env }: Terminal, options: ScreenOptions, inPipe = IN_A_PIPE): Screen {
   const isTerminal = stdout.isTTY === true && options.output === undefined;
-  const width = isTerminal ? (stdout.columns ?? (Number(env.COLUMNS) || IN_A_PIPE)) : IN_A_PIPE;
+  const width = isTerminal ? (stdout.columns ?? (Number(env.COLUMNS) || IN_A_PIPE)) : inPipe;
   return { width: options.width ?? Math.max(width, 40), color: options.color ?? wantsColor(env, isTerminal) };
 }
 

@@ -41,7 +41,7 @@ export function renderTrace(trace: Trace, replay: Replay, screen: TraceScreen): 
           screen.width,
         )
       : [],
-    [replayLine(replay)],
+    replayLines(replay, screen.width),
   ];
   return `${parts
     .filter((part) => part.length > 0)
@@ -53,9 +53,41 @@ export function renderTrace(trace: Trace, replay: Replay, screen: TraceScreen): 
 export const drawFinish = ({ isOver, finish }: Trace, screen: Screen, full = false): string[] =>
   isOver ? drawSolo(FINISH, finish, screen, full) : wrap(GOES_ON, screen.width);
 
-/** Never broken into lines, so that it can be copied. */
-export const replayLine = ({ fixture, variant, token }: Replay): string =>
-  `replay: faultline replay ${shellWord(fixture)} ${shellWord(variant)} ${shellWord(token)}`;
+const wordsOf = ({ fixture, variant, token }: Replay): string[] =>
+  ['replay: faultline replay', fixture, variant, token].map((word, i) => (i === 0 ? word : shellWord(word)));
+
+/** In one line, for where lines have no end. */
+export const replayLine = (replay: Replay): string => wordsOf(replay).join(' ');
+
+const CONTINUES = ' \\';
+/** Of the second and later lines, beyond that of the first. */
+const INDENT = 2;
+
+/**
+ * Over several lines as a shell reads them, each but the last with a backslash at its end. A word that is too long is
+ * broken as well, which a shell allows only where the next line begins at once; never a quoted one.
+ * @param by spaces before the first line
+ */
+export function replayLines(replay: Replay, width: number, by = 0): string[] {
+  const lines: string[] = [];
+  const words = wordsOf(replay);
+  let line = ' '.repeat(by);
+  for (const [i, word] of words.entries()) {
+    const end = i === words.length - 1 ? 0 : CONTINUES.length;
+    const joined = i === 0 ? line + word : `${line} ${word}`;
+    if (i === 0 || columns(joined) + end <= width) {
+      line = joined;
+      continue;
+    }
+    lines.push(line + CONTINUES);
+    line = ' '.repeat(by + INDENT) + word;
+    while (!word.startsWith("'") && columns(line) + end > width) {
+      lines.push(`${line.slice(0, width - 1)}\\`);
+      line = line.slice(width - 1);
+    }
+  }
+  return [...lines, line];
+}
 
 const shellWord = (text: string): string =>
   /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

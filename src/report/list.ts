@@ -23,12 +23,14 @@ export function renderList(groups: readonly ListedGroup[], screen: Screen): stri
     const left = 2 + id + 2 + beside + (beside > 0 ? 2 : 0);
     const room = screen.width - left;
     const lines = entries.flatMap((entry) => {
-      const start = beside > 0 ? `${pad(entry.id, id)}  ${pad(entry.beside, beside)}` : pad(entry.id, id);
+      const padded = beside > 0 ? `${pad(entry.id, id)}  ${pad(entry.beside, beside)}` : pad(entry.id, id);
+      const start = left - 2 > screen.width ? `${entry.id}  ${entry.beside}` : padded;
       const says = wrap(entry.says, room >= 40 ? room : screen.width - 6);
-      if (room < 40) return [`  ${start.trimEnd()}`, ...indent(says, 6)];
+      if (room < 40) return [...indent(wrap(start.trimEnd(), screen.width - 2, 2), 2), ...indent(says, 6)];
       return [`  ${start}  ${says[0]}`.trimEnd(), ...indent(says.slice(1), left)];
     });
-    return [color.bold(`${title} (${entries.length})`), ...lines].join('\n');
+    const heading = wrap(`${title} (${entries.length})`, screen.width, 2).map(color.bold);
+    return [...heading, ...lines].join('\n');
   });
   return `${parts.join('\n\n')}\n`;
 }

@@ -2,7 +2,7 @@
 import type { SoloStep, Trace } from '../explore/index';
 import type { InvariantClass } from '../judge/index';
 import { essence } from './essence';
-import { FINISH, replayLine, START } from './explain';
+import { FINISH, replayLines, START } from './explain';
 import { drawLanes } from './lanes';
 import { finding, type Review, type VariantReview, verdictAt, type Witness } from './review';
 import { columns, indent, wrap } from './screen';
@@ -144,7 +144,7 @@ function findingPart(one: Witness, base: string | null, review: Review): string 
     paragraph(`In ${fixture} (${asks}) this order gives: ${broken.saw}`),
     ...raceOf(one),
     ...(isOld ? [paragraph(`${base} without this change has the same.`)] : []),
-    replayLine(one.replay),
+    replayLines(one.replay, WIDTH).join('\n'),
   ].join('\n\n');
 }
 
@@ -190,6 +190,4 @@ function closing({ comparison, besideKernelsBriefly = '' }: Review): string {
 
 /** Lines that are wider than a mail should be, except those that must not be broken. */
 export const tooWide = (mail: string): string[] =>
-  mail
-    .split('\n')
-    .filter((line) => columns(line) > WIDTH && !/^(replay:| {2}[0-9a-f]{12} |\S+: )/.test(line));
+  mail.split('\n').filter((line) => columns(line) > WIDTH && !/^( {2}[0-9a-f]{12} |\S+: )/.test(line));

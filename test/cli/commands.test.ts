@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { builtInQuestions, loadFixtures } from '../../src/compare/load';
 import { columns } from '../../src/report/screen';
 import { version } from '../../src/version';
-import { faultline, fixtureText, folder, put, variantText } from './terminal';
+import { faultline, fixtureText, folder, put, replayArguments, variantText } from './terminal';
 
 const place = folder();
 const fixture = put(place, 'written-page.yaml', fixtureText('written-page'));
@@ -136,6 +136,14 @@ describe('list', () => {
     const { stdout } = await faultline(['list', 'invariants']);
     expect(stdout).toMatch(/^invariants \(\d+\)\n {2}no-sigbus +sigbus-loop/);
   });
+  test.each(
+    [40, 72].flatMap((width) =>
+      ['variants', 'fixtures', 'invariants', 'functions', 'signs'].map((what) => ({ what, width })),
+    ),
+  )('of $what keeps to $width columns', async ({ what, width }) => {
+    const { stdout } = await faultline(['list', what, '--width', String(width)]);
+    for (const line of stdout.split('\n')) expect(columns(line)).toBeLessThanOrEqual(width);
+  });
   test('has the legend that a drawing names', async () => {
     const { stdout: drawing } = await faultline(['explain', fixture, 'dirty-accountable-false']);
     const command = /^signs: {2}faultline (.+)$/m.exec(drawing)![1]!;
@@ -168,11 +176,23 @@ start: [a: write guest, a: uffd_register guest, a: mprotect guest r, a: uffd_unp
     expect(explained.code).toBe(0);
     expect(explained.stdout).toContain('broken   no-sigbus (sigbus-loop)');
     expect(explained.stdout).toContain('| FAULT_FLAG_ALLOW_RETRY missing 71');
-    const line = /^replay: faultline (.*)$/m.exec(explained.stdout)?.[1] ?? '';
-    const replayed = await faultline(line.split(' '));
+    const replayed = await faultline(replayArguments(explained.stdout));
     expect(replayed.code).toBe(0);
     const runOf = (text: string): string => text.slice(text.indexOf('entries before'));
     expect(runOf(replayed.stdout)).toBe(runOf(explained.stdout));
+  });
+
+  test.each([
+    { shows: 'in a pipe, as mails have them', setting: {}, more: [], width: 72 },
+    { shows: 'on a terminal', setting: { columns: 100, env: { NO_COLOR: '1' } }, more: [], width: 100 },
+    { shows: 'where they are asked for', setting: {}, more: ['--width', '88'], width: 88 },
+  ])('and replay draw two columns $shows', async ({ setting, more, width }) => {
+    const explained = await faultline(['explain', fixture, 'dirty-accountable-false', ...more], setting);
+    const replayed = await faultline([...replayArguments(explained.stdout), ...more], setting);
+    for (const { stdout } of [explained, replayed]) {
+      expect(/^CPU0 vcpu +CPU1/m.exec(stdout)![0]).toHaveLength(Math.floor((width - 2) / 2) + 6);
+      for (const line of stdout.split('\n')) expect(columns(line)).toBeLessThanOrEqual(width);
+    }
   });
 
   test('draws how a proposal survives', async () => {

@@ -1,11 +1,11 @@
-import { faultline } from './terminal';
+import { faultline, replayArguments } from './terminal';
 
 const cell = ['mprotect-during-writeback-nouffd', 'page-dirty-check'];
 
 /** The token of the run that `explain` draws. */
 async function witness(): Promise<string> {
   const { stdout } = await faultline(['explain', ...cell]);
-  return /^replay: .* (\S+)$/m.exec(stdout)![1]!;
+  return replayArguments(stdout).at(-1)!;
 }
 
 test('every run that begins like a witness up to its switch breaks the same', async () => {
@@ -14,7 +14,7 @@ test('every run that begins like a witness up to its switch breaks the same', as
   const { code, stdout } = await faultline(['replay', ...cell, prefix, '--then', 'explore']);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^onward {3}breaks: file-notified \(\d+ runs begin like\s+this\)$/m);
-  const again = /^ +replay: faultline replay \S+ \S+ (\S+)$/m.exec(stdout)![1]!;
+  const again = replayArguments(stdout.slice(stdout.indexOf('\nonward '))).at(-1)!;
   expect(again.startsWith(/^[a-z]\d*[a-z]/.exec(prefix)![0])).toBe(true);
   expect((await faultline(['replay', ...cell, again])).stdout).toContain('broken   file-notified');
 });

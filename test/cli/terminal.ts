@@ -51,6 +51,12 @@ export async function faultline(argv: readonly string[], setting: Setting = {}):
   return { code, stdout, stderr };
 }
 
+/** What a shell makes of the replay line in a drawing: the arguments of faultline. */
+export function replayArguments(drawing: string): string[] {
+  const [, line] = /^ *replay: faultline ((?:.*\\\n)*.*)$/m.exec(drawing) ?? [];
+  return (line ?? '').replaceAll('\\\n', '').split(/ +/);
+}
+
 export const folder = (): string => mkdtempSync(join(tmpdir(), 'faultline-'));
 
 /** Writes a file and tells its path. */

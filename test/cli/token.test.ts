@@ -1,5 +1,5 @@
 /** What `replay` says of schedules that it cannot follow, and which ones it follows. */
-import { faultline, fixtureText, folder, put } from './terminal';
+import { faultline, fixtureText, folder, put, replayArguments } from './terminal';
 
 const fixture = put(folder(), 'written-page.yaml', fixtureText('written-page'));
 const cell = [fixture, 'dirty-accountable-false'];
@@ -8,7 +8,7 @@ const replayed = (token: string): ReturnType<typeof faultline> => faultline(['re
 /** The token of the run that `explain` draws. */
 async function witness(): Promise<string> {
   const { stdout } = await faultline(['explain', ...cell]);
-  return /(\S+-[0-9a-f]{6})$/m.exec(stdout)![1]!;
+  return replayArguments(stdout).at(-1)!;
 }
 
 const actors = 'whom written-page does not have; it has a (vcpu), b (monitor)';

@@ -1,4 +1,5 @@
-import { type Heading, renderHeading, renderTrace } from '../../src/report/explain';
+import { execFileSync } from 'node:child_process';
+import { type Heading, renderHeading, renderTrace, replayLines } from '../../src/report/explain';
 import { fold } from '../../src/report/fold';
 import { changeText } from '../../src/report/lanes';
 import { columns, wrap } from '../../src/report/screen';
@@ -9,11 +10,9 @@ const draw = (width: number, full = false, of = trace): string =>
   renderTrace(of, replay, { width, color: false, full });
 
 describe('a trace', () => {
-  test.each([60, 72, 80, 120, 200])('keeps within %d columns, but for the replay line', (width) => {
+  test.each([40, 60, 72, 80, 120, 200])('keeps within %d columns', (width) => {
     for (const full of [true, false]) {
-      for (const line of draw(width, full).split('\n')) {
-        if (!line.startsWith('replay: ')) expect(columns(line)).toBeLessThanOrEqual(width);
-      }
+      for (const line of draw(width, full).split('\n')) expect(columns(line)).toBeLessThanOrEqual(width);
     }
   });
 
@@ -50,8 +49,8 @@ describe('a trace', () => {
   test('has the entries before and after, and the replay line last', () => {
     expect(draw(72)).toMatch(/^entries before\n {2}guest\[0..511\] {2}1024 PH-DAS--$/m);
     expect(draw(72)).toMatch(/^entries after\n {2}guest\[0..126\] {4}1024 P--DAS--$/m);
-    expect(draw(72).trimEnd().split('\n').at(-1)).toBe(
-      'replay: faultline replay thp-unprotect-one-page dirty-accountable-false a12b3a',
+    expect(draw(80)).toMatch(
+      /\n\nreplay: faultline replay thp-unprotect-one-page dirty-accountable-false a12b3a\n$/,
     );
   });
 
@@ -124,6 +123,39 @@ describe('a trace', () => {
       [1, 'set()'],
       [2, 'x'],
     ]);
+  });
+});
+
+describe('a replay line', () => {
+  const long = 'a12b3'.repeat(40);
+  test.each([
+    { shows: 'that fits stands in one line', fixture: 'ksm', token: 'a12', width: 72, lines: 1 },
+    { shows: 'that does not is broken between words', fixture: 'ksm', token: 'a12', width: 48, lines: 2 },
+    { shows: 'that does not at 40', fixture: 'a-long-name-of-a-fixture', token: 'a12', width: 40, lines: 3 },
+    { shows: 'with a long token breaks it, too', fixture: 'ksm', token: long, width: 72, lines: 4 },
+    {
+      shows: 'with a long path breaks it, too',
+      fixture: `./${'x/'.repeat(50)}`,
+      token: 'a',
+      width: 72,
+      lines: 3,
+    },
+    {
+      shows: 'with spaces in a path quotes it',
+      fixture: "./it's my own/$x.yaml",
+      token: 'a',
+      width: 60,
+      lines: 2,
+    },
+    { shows: 'that is indented', fixture: 'ksm', token: long, width: 60, lines: 5, by: 4 },
+  ])('$shows, and a shell reads it', ({ fixture, token, width, lines, by = 0 }) => {
+    const given = { fixture, variant: 'dirty-accountable-false', token };
+    const shown = replayLines(given, width, by);
+    expect(shown).toHaveLength(lines);
+    for (const line of shown) expect(columns(line)).toBeLessThanOrEqual(width);
+    const script = shown.join('\n').replace('replay: faultline', "printf '%s\\n'");
+    const words = execFileSync('sh', ['-c', script], { encoding: 'utf8' });
+    expect(words.split('\n')).toEqual(['replay', fixture, given.variant, token, '']);
   });
 });
 
