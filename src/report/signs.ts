@@ -1,6 +1,6 @@
 /** What the words of a table and the signs of a drawing mean: the legend. */
 import type { Listed, ListedGroup } from './list';
-import { classes, classWords, notRun, verdictWords } from './words';
+import { classes, classWords, notRun, ofOtherShard, verdictWords } from './words';
 
 const sign = (id: string, says: string): Listed => ({ id, beside: '', says });
 
@@ -12,7 +12,7 @@ const words: readonly Listed[] = [
     says: 'behind another word: something spurious was seen, too, which alone breaks no proposal',
   },
   ...Object.entries(verdictWords).map(([id, { word, means }]) => ({ id: word, beside: id, says: means })),
-  { id: notRun.word, beside: '', says: notRun.means },
+  ...[notRun, ofOtherShard].map(({ word, means }) => ({ id: word, beside: '', says: means })),
 ];
 
 const lines: readonly Listed[] = [

@@ -39,7 +39,7 @@ export const verdictWords: Record<Exclude<VerdictKind, 'breaks'>, Word> = {
 
 export const notRun: Word = { word: '-', means: 'was not run: interrupted before' };
 
-const ofOtherShard: Word = { word: '/', means: 'is of another shard' };
+export const ofOtherShard: Word = { word: '/', means: 'is of another shard' };
 
 /** For a cell that has no verdict. */
 export function missingWord(
