@@ -6,7 +6,9 @@
  */
 import type ts from 'typescript';
 import { runtime } from '../core/frame';
+import { apply, type Edit, insert } from './edits';
 import { liveAt } from './liveness';
+import { asPlaces, isOfModule } from './variables';
 
 const compiler = (): typeof ts => require('typescript') as typeof ts;
 
@@ -18,20 +20,17 @@ export function resumableModule(code: string, path: string): string {
   const made = makeResumable(code);
   if (made === code) return code;
   const load = `const { ${Object.keys(runtime).join(', ')} } = require(${JSON.stringify(path)});`;
-  return made.startsWith('"use strict";')
-    ? made.replace('"use strict";', `"use strict"; ${load}`)
-    : `${load} ${made}`;
+  return beforeAll([load], made);
+}
+
+/** Puts statements before a program, on its first line. */
+function beforeAll(statements: readonly string[], code: string): string {
+  const [directive] = /^"use strict";/.exec(code) ?? [''];
+  return [directive, ...statements, code.slice(directive.length)].filter((part) => part !== '').join(' ');
 }
 
 /** Folders of the source, and of what is built from it, whose generators are made resumable. */
 export const resumableFolders = ['core', 'variants', 'workload', 'conform'] as const;
-
-/** A replacement of part of a text. */
-interface Edit {
-  readonly start: number;
-  readonly end: number;
-  readonly text: string;
-}
 
 /**
  * @param code JavaScript
@@ -41,13 +40,14 @@ export function makeResumable(code: string): string {
   if (!/function\s*\*|^\s*(?:\w+\s+)*\*\s*[\w[]/m.test(code) && !/[{,]\s*\*/.test(code)) return code;
   const source = parse(code);
   const edits: Edit[] = [];
+  const before: string[] = [];
   const visit = (node: ts.Node): void => {
     if (isGenerator(node)) {
-      if (!usesTry(node)) edits.push({ ...rangeOf(node, source), text: resumable(node, source) });
+      if (!usesTry(node)) edits.push({ ...rangeOf(node, source), text: resumable(node, source, before) });
     } else compiler().forEachChild(node, visit);
   };
   visit(source);
-  return apply(code, edits);
+  return edits.length === 0 ? code : beforeAll(before, apply(code, edits));
 }
 
 /** Whether a function was written as a generator, be it compiled or not. */
@@ -83,8 +83,11 @@ const rangeOf = (node: ts.Node, source: ts.SourceFile): { start: number; end: nu
   end: node.getEnd(),
 });
 
-/** `function f(k, vmf) { if (__native.on) return (function* () { body }).call(this); the body as a state machine }`. */
-function resumable(node: Generator, source: ts.SourceFile): string {
+/**
+ * `function f(k, vmf) { if (__native.on) return (function* (k, vmf) { body }).call(this, k, vmf); return __frame(...) }`.
+ * @param before receives what has to stand before all code
+ */
+function resumable(node: Generator, source: ts.SourceFile, before: string[]): string {
   const { text } = source;
   const start = node.getStart(source);
   const body = node.body!;
@@ -101,11 +104,16 @@ function resumable(node: Generator, source: ts.SourceFile): string {
   });
   const parameters = node.parameters.flatMap(({ name }) => namesIn(name));
   const id = `${node.name?.getText(source) ?? ''}@${start}+${bodyText.length}`;
-  const compiled = ours(translated(`(function* () ${apply(bodyText, lists)})`), parameters, id);
+  const owner = { parameters, id, isOfModule: isOfModule(node), before };
+  const compiled = ours(translated(`(function* () ${apply(bodyText, lists)})`), owner);
   // On one line, so that what follows stays on its own.
-  const machine = compiled.slice(compiled.indexOf('{') + 1).replace(/\s*\n\s*/g, ' ');
-  return `${head}{ if (__native.on) return (function* () ${bodyText}).call(this); ${machine}`;
+  const machine = onOneLine(compiled.slice(compiled.indexOf('{') + 1));
+  // With parameters of its own, so that calls need not keep theirs where a function within could find them.
+  const native = `(function* (${parameters.join(', ')}) ${bodyText}).call(${['this', ...parameters].join(', ')})`;
+  return `${head}{ if (__native.on) return ${native}; ${machine}`;
 }
+
+const onOneLine = (text: string): string => text.replace(/\s*\n\s*/g, ' ');
 
 /** The variables that a parameter declares. */
 function namesIn(name: ts.BindingName): string[] {
@@ -141,41 +149,146 @@ function translated(text: string): string {
   return outputText.slice(start + 1, outputText.lastIndexOf(')'));
 }
 
-/** The same with our runtime in place of TypeScript's. */
-function ours(text: string, parameters: readonly string[], id: string): string {
-  const source = parse(`(${text})`);
-  const edits: Edit[] = [];
-  const visit = (node: ts.Node): void => {
-    if (compiler().isReturnStatement(node)) onReturn(node, source, edits, { parameters, id });
-    compiler().forEachChild(node, visit);
-  };
-  visit(source);
-  return apply(source.text, edits).slice(1, -1);
-}
-
 /** The function that a machine is made for. */
 interface Owner {
   readonly parameters: readonly string[];
   readonly id: string;
+  /** It closes over nothing but what is known everywhere in its module. */
+  readonly isOfModule: boolean;
+  readonly before: string[];
 }
 
-function onReturn(node: ts.ReturnStatement, source: ts.SourceFile, edits: Edit[], owner: Owner): void {
-  const { isCallExpression, isArrayLiteralExpression, isFunctionExpression } = compiler();
+/** The same with our runtime in place of TypeScript's. */
+function ours(text: string, owner: Owner): string {
+  const source = parse(`(${text})`);
+  const edits: Edit[] = [];
+  const machines: Machine[] = [];
+  const visit = (node: ts.Node): void => {
+    if (compiler().isReturnStatement(node)) {
+      const body = bodyOf(node, source);
+      if (body) machines.push(machineOf(node, body, source, owner, machines.length));
+      else onReturn(node, source, edits);
+    }
+    compiler().forEachChild(node, visit);
+  };
+  visit(source);
+  for (const machine of machines) edits.push(...machine.edits);
+  const [machine] = machines;
+  // The machine of a function within closes over the variables of the one around it.
+  const mayMove = owner.isOfModule && machines.length === 1 && machine!.isPlain;
+  const placed = mayMove
+    ? moved(machine!, source, edits, owner.before)
+    : [...edits, ...machines.flatMap((one) => inPlace(one, source, owner.before))];
+  return apply(source.text, placed).slice(1, -1);
+}
+
+/** One that TypeScript has made, of the function or of one within it. */
+interface Machine {
+  readonly body: ts.FunctionExpression;
+  readonly block: ts.Block;
+  /** What its facts are called. */
+  readonly facts: string;
+  readonly id: string;
+  /** The list of the variables that matter at some label: its name, and what it holds at first. */
+  readonly list: string;
+  readonly initial: readonly string[];
+  /** All others. */
+  readonly passing: readonly string[];
+  readonly live: readonly (readonly number[])[];
+  /** Nothing but variables is declared before it. */
+  readonly isPlain: boolean;
+  /** Variables become places in the list. */
+  readonly edits: readonly Edit[];
+}
+
+/** The body in `return __generator(this, body)`. */
+function bodyOf({ expression }: ts.ReturnStatement, source: ts.SourceFile): ts.FunctionExpression | null {
+  const { isCallExpression, isFunctionExpression } = compiler();
+  if (!expression || !isCallExpression(expression)) return null;
+  if (expression.expression.getText(source) !== '__generator') return null;
+  const [, body] = expression.arguments;
+  if (!body || !isFunctionExpression(body)) throw new Error('makeResumable(): __generator without a body');
+  return body;
+}
+
+function machineOf(
+  node: ts.ReturnStatement,
+  body: ts.FunctionExpression,
+  source: ts.SourceFile,
+  owner: Owner,
+  depth: number,
+): Machine {
+  const { isVariableStatement } = compiler();
+  const block = node.parent as ts.Block;
+  const all = variablesOf(node, source, owner.parameters);
+  const live = liveAt(
+    body,
+    all.map(({ name }) => name),
+    source,
+  );
+  const matters = new Set(live.flat());
+  const variables = all.filter(({ name }) => matters.has(name));
+  const names = variables.map(({ name }) => name);
+  const others = block.statements.filter((statement) => !isVariableStatement(statement));
+  const list = `__v${depth || ''}`;
+  // A function within another has a place of its own.
+  const id = `${owner.id}:${body.pos}`;
+  return {
+    body,
+    block,
+    facts: `__${id.replace(/\W/g, '_')}`,
+    id,
+    list,
+    initial: variables.map(({ initial }) => initial),
+    passing: all.flatMap(({ name }) => (matters.has(name) ? [] : [name])),
+    live: live.map((at) => at.map((name) => names.indexOf(name))),
+    isPlain: others.length === 1,
+    edits: asPlaces(others, names, list, source),
+  };
+}
+
+/**
+ * Puts a machine before all code, together with its facts.
+ * @param edits within its body
+ */
+function moved(
+  { body, block, facts, id, list, initial, passing, live }: Machine,
+  source: ts.SourceFile,
+  edits: readonly Edit[],
+  before: string[],
+): Edit[] {
+  const frame = body.parameters[0]!.name.getText(source);
+  const code = apply(source.text, edits, body.body.getStart(source) + 1, body.getEnd());
+  const variables = [`${list} = ${frame}.variables`, ...passing].join(', ');
+  const whole = `function (${frame}) { var ${variables}; again: for (;;) ${code}`;
+  before.push(`var ${facts} = { ${shown(id, live)}, body: ${onOneLine(whole)} };`);
+  const text = ` return __frame(this, ${facts}.body, ${facts}, [${initial.join(', ')}]); `;
+  return [{ start: block.getStart(source) + 1, end: block.getEnd() - 1, text }];
+}
+
+/** Leaves a machine where TypeScript has put it. */
+function inPlace(
+  { body, block, facts, id, list, initial, live }: Machine,
+  source: ts.SourceFile,
+  before: string[],
+): Edit[] {
+  before.push(`var ${facts} = { ${shown(id, live)} };`);
+  const result = block.statements.at(-1)!;
+  return [
+    insert(block.getStart(source) + 1, ` var ${list} = [${initial.join(', ')}];`),
+    { start: result.getStart(source), end: body.getStart(source), text: 'return __frame(this, ' },
+    insert(body.body.getStart(source) + 1, ' again: for (;;)'),
+    { start: body.getEnd(), end: result.getEnd(), text: `, ${facts}, ${list});` },
+  ];
+}
+
+const shown = (id: string, live: Machine['live']): string =>
+  `id: ${JSON.stringify(id)}, live: ${JSON.stringify(live)}`;
+
+function onReturn(node: ts.ReturnStatement, source: ts.SourceFile, edits: Edit[]): void {
   const value = node.expression;
-  if (!value) return;
-  if (isCallExpression(value) && value.expression.getText(source) === '__generator') {
-    const [, body] = value.arguments;
-    if (!body || !isFunctionExpression(body)) throw new Error('makeResumable(): __generator without a body');
-    edits.push({ start: value.expression.getStart(source), end: value.expression.getEnd(), text: '__frame' });
-    // A function within another has a place of its own.
-    const own = JSON.stringify(`${owner.id}:${body.pos}`);
-    const live = liveAt(body, variablesOf(node, source, owner.parameters), source);
-    edits.push(insert(body.getEnd(), `, ${accessor(live)}, ${own}`));
-    edits.push(insert(body.body.getStart(source) + 1, ' again: for (;;)'));
-    return;
-  }
   const frame = frameOf(node, source);
-  if (!isArrayLiteralExpression(value) || frame === null) return;
+  if (!value || !compiler().isArrayLiteralExpression(value) || frame === null) return;
   const [code, operand] = value.elements;
   const what = Number(code?.getText(source));
   // What is kept of the statement stands between the two edits, so that what is within can be edited as well.
@@ -215,49 +328,16 @@ function variablesOf(
   node: ts.ReturnStatement,
   source: ts.SourceFile,
   parameters: readonly string[],
-): string[] {
+): { name: string; initial: string }[] {
   const outer = node.parent.parent as ts.FunctionLikeDeclaration;
   const isOutermost = compiler().isParenthesizedExpression(outer.parent) && outer.parent.pos === 0;
-  const names = isOutermost ? [...parameters] : outer.parameters.map(({ name }) => name.getText(source));
+  const names = isOutermost ? parameters : outer.parameters.map(({ name }) => name.getText(source));
+  const variables = names.map((name) => ({ name, initial: name }));
   for (const statement of (node.parent as ts.Block).statements) {
     if (!compiler().isVariableStatement(statement)) continue;
-    for (const { name } of statement.declarationList.declarations) names.push(name.getText(source));
+    for (const { name, initializer } of statement.declarationList.declarations) {
+      variables.push({ name: name.getText(source), initial: initializer?.getText(source) ?? 'void 0' });
+    }
   }
-  return names;
-}
-
-/**
- * `function (__l, __v, __at) { ... }`, see Locals in core/frame.ts.
- * @param live variables by label
- */
-function accessor(live: readonly (readonly string[])[]): string {
-  const labels = new Map<string, number[]>();
-  live.forEach((names, label) => {
-    const known = labels.get(names.join());
-    if (known) known.push(label);
-    else labels.set(names.join(), [label]);
-  });
-  const cases = (told: (names: string[]) => string): string =>
-    [...labels]
-      .filter(([names]) => names !== '')
-      .map(([names, at]) => `${at.map((n) => `case ${n}: `).join('')}${told(names.split(','))} break;`)
-      .join(' ');
-  const get = cases((names) => `__v.push(${names.join(', ')});`);
-  const set = cases((names) => names.map((name, i) => `${name} = __v[__at + ${i}];`).join(' '));
-  return `function (__l, __v, __at) { if (__at === undefined) switch (__l) { ${get} } else switch (__l) { ${set} } }`;
-}
-
-const insert = (at: number, text: string): Edit => ({ start: at, end: at, text });
-
-/** Edits that do not overlap; of those at one place, in the order given. */
-function apply(text: string, edits: readonly Edit[]): string {
-  let result = '';
-  let at = 0;
-  for (const { start, end, text: replacement } of [...edits].sort(
-    (a, b) => a.start - b.start || a.end - b.end,
-  )) {
-    result += text.slice(at, start) + replacement;
-    at = end;
-  }
-  return result + text.slice(at);
+  return variables;
 }

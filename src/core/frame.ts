@@ -10,8 +10,13 @@ const Signal = { end: 0, pause: 1, enter: 2 } as const;
 type Signal = (typeof Signal)[keyof typeof Signal];
 
 type Body = (this: unknown, frame: Frame) => Signal;
-/** Appends the variables that matter at a label to a list or, told where they stand in it, takes them from there. */
-export type Locals = (label: number, list: unknown[], at?: number) => void;
+/** What is known of a body. */
+interface Facts {
+  /** Which function it is of, the same for all its calls. */
+  readonly id: string;
+  /** By label: places of the variables that matter there. */
+  readonly live: readonly (readonly number[])[];
+}
 
 type Running = Frame | Iterator<Step, unknown, undefined>;
 
@@ -31,9 +36,9 @@ export class Frame implements Iterator<Step, unknown, undefined> {
   constructor(
     private readonly self: unknown,
     private readonly body: Body,
-    private readonly locals: Locals,
-    /** Which function this is, the same for all its calls. */
-    private readonly id: string,
+    private readonly facts: Facts,
+    /** Those of the call; a body closes over nothing else that changes. */
+    readonly variables: unknown[],
   ) {}
 
   [Symbol.iterator](): this {
@@ -117,10 +122,17 @@ export class Frame implements Iterator<Step, unknown, undefined> {
   }
   /** The same list as last time where nothing has changed, as is so of most that wait for what they have entered. */
   private state(): readonly unknown[] {
-    const state: unknown[] = [this.id, this.label];
-    this.locals(this.label, state);
-    if (!isSame(state, this.saved)) this.saved = state;
-    return this.saved;
+    const { facts, label, variables, saved } = this;
+    const live = facts.live[label]!;
+    if (saved.length === live.length + KEPT_FIRST && saved[1] === label && this.isAsSaved(live)) return saved;
+    const state: unknown[] = [facts.id, label];
+    for (let i = 0; i < live.length; i++) state.push(variables[live[i]!]);
+    return (this.saved = state);
+  }
+  private isAsSaved(live: readonly number[]): boolean {
+    const { variables, saved } = this;
+    for (let i = 0; i < live.length; i++) if (variables[live[i]!] !== saved[KEPT_FIRST + i]) return false;
+    return true;
   }
 
   restore({ isBegun, frames, states }: SavedFrames): void {
@@ -132,17 +144,16 @@ export class Frame implements Iterator<Step, unknown, undefined> {
     this.label = state[1] as number;
     // Whoever is parked has not received anything yet.
     this.received = undefined;
-    this.locals(this.label, state as unknown[], 2);
+    const { variables } = this;
+    const live = this.facts.live[this.label]!;
+    for (let i = 0; i < live.length; i++) variables[live[i]!] = state[KEPT_FIRST + i];
   }
 }
 
 const NOTHING: readonly unknown[] = [];
 
-function isSame(a: readonly unknown[], b: readonly unknown[]): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
-}
+/** Of what is kept of a frame: its id and label, before its variables. */
+const KEPT_FIRST = 2;
 
 export interface SavedFrames {
   readonly isBegun: boolean;
@@ -169,8 +180,8 @@ export function natively<T>(run: () => T): T {
 }
 
 /** Makes the frame of a call. */
-export const __frame = (self: unknown, body: Body, locals: Locals, id: string): Frame =>
-  new Frame(self, body, locals, id);
+export const __frame = (self: unknown, body: Body, facts: Facts, variables: unknown[]): Frame =>
+  new Frame(self, body, facts, variables);
 /** What a loop goes through: an array, because a position in an array can be copied. */
 export const __list = (items: Iterable<unknown>): readonly unknown[] =>
   Array.isArray(items) ? items : Array.from(items);
