@@ -10,6 +10,8 @@ export interface Observer<Notes extends object> {
   /** Notes of a machine that has not run yet. */
   begin(workload: Workload): Notes;
   watch(machine: Machine, notes: Notes): Watch;
+  /** Nobody asks for more than what the notes come to: rounds of start steps that change nothing need not be shown. */
+  readonly needsNoRounds?: boolean;
 }
 
 export interface Start<Notes extends object> {
@@ -27,9 +29,10 @@ export function prepare<Notes extends object>(
   observer: Observer<Notes>,
 ): Start<Notes> {
   const notes = observer.begin(workload);
-  const machine = boot(workload, Kernel, (m) => {
+  const watched = (m: Machine): void => {
     m.watch = observer.watch(m, notes);
-  });
+  };
+  const machine = boot(workload, Kernel, watched, observer.needsNoRounds ? notes : null);
   machine.watch = null;
   if (workload.tasks.size > 1) addUpperTables(machine, workload);
   machine.pages.trim();

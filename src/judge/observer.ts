@@ -26,6 +26,7 @@ function look(h: Happening, m: Machine, notes: Notes): void {
 /** The judge's eyes: what was promised to whom, and what was broken. */
 export const observer: Observer<Notes> = {
   begin: newNotes,
+  needsNoRounds: true,
   watch(m: Machine, notes: Notes): Watch {
     return (h) => look(h, m, notes);
   },

@@ -15,6 +15,7 @@ import {
 } from '../core/index';
 import { type FileSpec, FixtureError, type Item, isRepeat, type Place } from './fixture';
 import { childObject, mapRegion, perform } from './perform';
+import { Rounds } from './rounds';
 import { showItem } from './step_show';
 import type { Actor, ActorStep, Workload } from './workload';
 
@@ -24,9 +25,15 @@ const DEVICE_STRIDE = 0x10000;
 /**
  * The machine after the start steps of a workload.
  * @param prepare is called before anything runs in it
+ * @param notes of whoever watches, if it needs nothing but what they come to: rounds that change nothing are left out
  * @throws FixtureError where a start step would wait for something that a fixture has to bring about
  */
-export function boot(workload: Workload, Kernel: KernelClass, prepare?: (m: Machine) => void): Machine {
+export function boot(
+  workload: Workload,
+  Kernel: KernelClass,
+  prepare?: (m: Machine) => void,
+  notes: object | null = null,
+): Machine {
   const m = emptyMachine(workload);
   prepare?.(m);
   for (const region of workload.regions.values()) {
@@ -57,7 +64,9 @@ export function boot(workload: Workload, Kernel: KernelClass, prepare?: (m: Mach
     const task = taskOf(m, step.actor);
     if (task.dead) return;
     const { place } = must(workload.fixture.start[i], 'boot(): no such step');
-    drive(stepProgram(new Kernel(m, task), workload, step), task, workload, place, showItem(step.step));
+    const rounds = notes && new Rounds(task, m, notes);
+    const program = stepProgram(new Kernel(m, task), workload, step, rounds);
+    drive(program, task, workload, place, showItem(step.step));
   });
   return m;
 }
@@ -159,13 +168,18 @@ export function* actorProgram(
 }
 
 /** One step of `start` or `finally`. */
-export function* stepProgram(k: Kernel, workload: Workload, { actor, step }: ActorStep): KRun<void> {
+export function* stepProgram(
+  k: Kernel,
+  workload: Workload,
+  { actor, step }: ActorStep,
+  rounds: Rounds | null = null,
+): KRun<void> {
   const who = must(
     workload.actors.find(({ name }) => name === actor),
     `stepProgram(): no actor ${actor}`,
   );
   if (who.forkedBy !== null) yield* untilForked(k, who);
-  yield* performAll(k, workload, [step]);
+  yield* performAll(k, workload, [step], rounds);
 }
 
 function* untilForked(k: Kernel, actor: Actor): KRun<void> {
@@ -174,7 +188,12 @@ function* untilForked(k: Kernel, actor: Actor): KRun<void> {
   yield* k.wait('begin', childObject(k.task.id), isForked, `the fork of ${actor.name}`, () => {});
 }
 
-function* performAll(k: Kernel, workload: Workload, items: readonly Item[]): KRun<void> {
+function* performAll(
+  k: Kernel,
+  workload: Workload,
+  items: readonly Item[],
+  rounds: Rounds | null = null,
+): KRun<void> {
   const { ended } = k.m.user;
   for (const item of items) {
     if (ended.has(k.task.id)) return;
@@ -184,7 +203,11 @@ function* performAll(k: Kernel, workload: Workload, items: readonly Item[]): KRu
       if ((yield* perform(k, workload, item)) === 'SIGBUS') ended.add(k.task.id);
       continue;
     }
-    for (let i = 0; i < item.repeat; i++) yield* performAll(k, workload, item.steps);
+    for (let left = item.repeat; left > 0; ) {
+      yield* performAll(k, workload, item.steps);
+      left--;
+      left -= rounds?.leaveOut(left) ?? 0;
+    }
   }
 }
 
