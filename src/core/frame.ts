@@ -10,12 +10,14 @@ const Signal = { end: 0, pause: 1, enter: 2 } as const;
 type Signal = (typeof Signal)[keyof typeof Signal];
 
 type Body = (this: unknown, frame: Frame) => Signal;
-/** What is known of a body. */
+/** What is known of a function, the same for all its calls. */
 interface Facts {
-  /** Which function it is of, the same for all its calls. */
-  readonly id: string;
+  /** Which one it is. */
+  readonly number: number;
   /** By label: places of the variables that matter there. */
   readonly live: readonly (readonly number[])[];
+  /** Null where it closes over more than the module. */
+  readonly body: Body | null;
 }
 
 type Running = Frame | Iterator<Step, unknown, undefined>;
@@ -125,7 +127,7 @@ export class Frame implements Iterator<Step, unknown, undefined> {
     const { facts, label, variables, saved } = this;
     const live = facts.live[label]!;
     if (saved.length === live.length + KEPT_FIRST && saved[1] === label && this.isAsSaved(live)) return saved;
-    const state: unknown[] = [facts.id, label];
+    const state: unknown[] = [facts.number, label];
     for (let i = 0; i < live.length; i++) state.push(variables[live[i]!]);
     return (this.saved = state);
   }
@@ -152,14 +154,14 @@ export class Frame implements Iterator<Step, unknown, undefined> {
 
 const NOTHING: readonly unknown[] = [];
 
-/** Of what is kept of a frame: its id and label, before its variables. */
+/** Of what is kept of a frame: its function and label, before its variables. */
 const KEPT_FIRST = 2;
 
 export interface SavedFrames {
   readonly isBegun: boolean;
   /** Outermost first. */
   readonly frames: readonly Frame[];
-  /** Of each frame its id, label and those variables that still matter: equal where the future is. */
+  /** Of each frame its function, label and those variables that still matter: equal where the future is. */
   readonly states: readonly (readonly unknown[])[];
 }
 
@@ -179,6 +181,13 @@ export function natively<T>(run: () => T): T {
   }
 }
 
+let functions = 0;
+/** Makes what is known of a function. */
+export const __facts = (live: Facts['live'], body: Body | null = null): Facts => ({
+  number: functions++,
+  live,
+  body,
+});
 /** Makes the frame of a call. */
 export const __frame = (self: unknown, body: Body, facts: Facts, variables: unknown[]): Frame =>
   new Frame(self, body, facts, variables);
@@ -201,6 +210,7 @@ export function __rest(from: Record<string, unknown>, names: readonly string[]):
 /** All that compiled functions need in scope. */
 export const runtime: Readonly<Record<string, unknown>> = {
   __native,
+  __facts,
   __frame,
   __list,
   __spreadArray,

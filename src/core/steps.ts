@@ -61,7 +61,8 @@ export abstract class Steps {
   ): Generator<Step, T, undefined> {
     const step = this.task.pending;
     step.label = label;
-    step.objects.length = 0;
+    // Setting the length of an array is slow even where it has that length.
+    if (step.objects.length > 0) step.objects.length = 0;
     step.writes = typeof writes === 'number' ? writes : 0;
     step.writesNow = typeof writes === 'number' ? null : writes;
     step.footprint = objects;
@@ -123,7 +124,6 @@ export abstract class Steps {
   }
 }
 
-/** Setting the length of an array is slow even where it has that length. */
 function onlyObject(step: Step, object: number): void {
   if (step.objects.length !== 1) step.objects.length = 1;
   step.objects[0] = object;

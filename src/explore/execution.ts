@@ -153,7 +153,7 @@ export class Execution<Notes extends object> {
     }
     const running = this.running[position]!;
     const { released } = running.task.pending;
-    released.length = 0;
+    if (released.length > 0) released.length = 0;
     running.task.pending.sharedReleases = 0;
     this.advance(running);
     this.lookForRound(running);
@@ -226,7 +226,9 @@ export class Execution<Notes extends object> {
       running.saved = saved;
       running.next = ends[i] ? null : running.task.pending;
     }
-    this.schedule.splice(0, this.schedule.length, ...schedule);
+    // Most often it only has to become shorter.
+    if (this.schedule.length > schedule.length) this.schedule.length = schedule.length;
+    for (let i = 0; i < schedule.length; i++) this.schedule[i] = schedule[i]!;
     this.preemptions = preemptions;
     this.checksum = checksum;
   }

@@ -9,7 +9,7 @@ import { type Choice, isCheckpointDue, mayMeet } from './choice';
 import { Execution } from './execution';
 import { accessesOf, type Footprint, releasesOf } from './footprint';
 import { History } from './history';
-import { addFuture, addPacked, addStep, type Future, pack, type Seen, stepsOf } from './seen';
+import { addFuture, addPacked, addStep, type Future, forEachStep, pack, type Seen } from './seen';
 import { sleepersAfter } from './sleep';
 import type { Start } from './start';
 import { standIn, twinsOf } from './symmetry';
@@ -255,7 +255,7 @@ class Search<Notes extends object> {
     const seen = this.seen.get(state);
     if (!seen) return false;
     if (!seen.leftOut.some((actors) => actors.every((actor) => asleep.has(actor)))) return false;
-    for (const { actor, step } of stepsOf(seen.future)) this.wants.noteRaces(actor, step, true);
+    forEachStep(seen.future, (actor, step) => this.wants.noteRaces(actor, step, true));
     const parent = this.path.at(-1);
     if (parent) addPacked(parent.future, seen.future);
     return true;

@@ -19,6 +19,9 @@ interface Touch {
   readonly kind: 'access' | 'acquire' | 'release';
 }
 
+/** Most steps race with nothing. */
+const NONE: number[] = [];
+
 export class History {
   readonly events: Event[] = [];
   private readonly clocks: Clock[];
@@ -34,12 +37,14 @@ export class History {
   }
 
   /** Earlier events that the announced step of `actor` could have come before, latest first. */
-  races(actor: number, step: Footprint): number[] {
-    const found: number[] = [];
+  races(actor: number, step: Footprint): readonly number[] {
+    let found: number[] = NONE;
     for (let i = 0; i < step.objects.length; i++) {
+      const touches = this.touches.get(step.objects[i]!);
+      if (touches === undefined) continue;
       const manner = mannerOf(step, i);
       const releases = i >= step.releasesFrom;
-      for (const touch of this.touches.get(step.objects[i]!) ?? []) {
+      for (const touch of touches) {
         if (!conflict(manner, touch.manner)) continue;
         // A lock cannot be taken before the release that it waited for.
         if (step.acquires && !releases && touch.kind === 'release') continue;
@@ -47,11 +52,12 @@ export class History {
         if (releases && touch.kind !== 'access') continue;
         const event = this.events[touch.event]!;
         if (event.actor !== actor && !this.precedes(event, actor) && !found.includes(touch.event)) {
-          found.push(touch.event);
+          if (found === NONE) found = [touch.event];
+          else found.push(touch.event);
         }
       }
     }
-    return found.sort((a, b) => b - a);
+    return found.length > 1 ? found.sort((a, b) => b - a) : found;
   }
 
   /** Whether a step touches what some of these events did. */

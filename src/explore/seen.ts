@@ -68,19 +68,20 @@ export function addPacked(into: Future, from: PackedFuture): void {
   for (const one of from) addTouch(into, Math.floor(one / TOUCHES), one % TOUCHES);
 }
 
-/** Each thing that an actor can still do, as a step of its own. */
-export function* stepsOf(future: PackedFuture): Generator<{ actor: number; step: Footprint }> {
-  for (const one of future) {
-    const touch = one % TOUCHES;
-    const key = Math.floor(one / TOUCHES);
+/** Is shown each thing that an actor can still do, as a step of its own. */
+export function forEachStep(future: PackedFuture, show: (actor: number, step: Footprint) => void): void {
+  for (let i = 0; i < future.length; i++) {
+    const touch = future[i]! % TOUCHES;
+    const key = Math.floor(future[i]! / TOUCHES);
     const actor = key % ACTORS;
     const objects = [Math.floor(key / ACTORS)];
     const writes = touch & Touch.write;
-    const step = { objects, writes, commutes: 0, acquires: !(touch & Touch.access), releasesFrom: 1 };
-    if (touch & Touch.commute) yield { actor, step: { ...step, writes: 1, commutes: 1, acquires: false } };
+    if (touch & Touch.commute)
+      show(actor, { objects, writes: 1, commutes: 1, acquires: false, releasesFrom: 1 });
     if (touch === Touch.commute) continue;
-    yield { actor, step };
-    if (touch & Touch.release) yield { actor, step: { ...step, acquires: false, releasesFrom: 0 } };
+    show(actor, { objects, writes, commutes: 0, acquires: !(touch & Touch.access), releasesFrom: 1 });
+    if (touch & Touch.release)
+      show(actor, { objects, writes, commutes: 0, acquires: false, releasesFrom: 0 });
   }
 }
 

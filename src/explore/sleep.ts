@@ -15,14 +15,15 @@ export function sleepersAfter<Notes extends object>(
 ): Map<number, Footprint> {
   const asleep = new Map<number, Footprint>();
   const step = parent.tried.get(parent.taken)!;
-  const explored = parent.isInRound ? parent.asleep : [...parent.asleep, ...parent.tried];
   const isHardware = execution.hardware.has(parent.taken);
-  for (const [actor, footprint] of explored) {
-    if (actor === parent.taken || !independent(footprint, step)) continue;
-    if (isHardware && parent.endedBy.includes(actor)) continue;
+  const perhaps = (footprint: Footprint, actor: number): void => {
+    if (actor === parent.taken || !independent(footprint, step)) return;
+    if (isHardware && parent.endedBy.includes(actor)) return;
     // What it would do now may no longer commute, such as to drop a reference that has become the last one.
     const now = footprint.commutes === 0 ? footprint : andReleases(execution.announced(actor)!, footprint);
     if (independent(now, step)) asleep.set(actor, now);
-  }
+  };
+  parent.asleep.forEach(perhaps);
+  if (!parent.isInRound) parent.tried.forEach(perhaps);
   return asleep;
 }
