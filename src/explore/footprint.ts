@@ -20,7 +20,8 @@ export function withReleases(step: Footprint, released: readonly number[], share
   const releasesFrom = step.objects.length;
   let writes = ownWrites(step);
   for (let i = 0; i < released.length; i++) if (((shared >> i) & 1) === 0) writes |= 1 << (releasesFrom + i);
-  return { ...step, objects: [...step.objects, ...released], writes, releasesFrom };
+  const { commutes, acquires } = step;
+  return { objects: [...step.objects, ...released], writes, commutes, acquires, releasesFrom };
 }
 
 /** A step with what another released on its way. */
@@ -45,10 +46,11 @@ export const conflict = (a: Manner, b: Manner): boolean =>
   a === b ? a === Manner.write : a !== Manner.read || b !== Manner.read;
 
 /** Of a step, what it touched beside the locks that it released on its way. */
-export const accessesOf = (step: Footprint): Footprint =>
-  step.objects.length === step.releasesFrom
-    ? step
-    : { ...step, objects: step.objects.slice(0, step.releasesFrom) };
+export function accessesOf(step: Footprint): Footprint {
+  const { objects, writes, commutes, acquires, releasesFrom } = step;
+  if (objects.length === releasesFrom) return step;
+  return { objects: objects.slice(0, releasesFrom), writes, commutes, acquires, releasesFrom };
+}
 
 /** Of a step, the locks that it released on its way. */
 export const releasesOf = ({ objects, writes, releasesFrom }: Footprint): Footprint | null =>
