@@ -26,8 +26,8 @@ export default defineVariant({
       'mm/huge_memory.c:do_huge_pmd_wp_page',
       'mm/huge_memory.c:__split_huge_pmd',
       'mm/process_vm_access.c:process_vm_rw_single_vec',
+      'mm/memory.c:tlb_flush_mmu_tlbonly',
       'include/linux/mm.h:page_needs_cow_for_dma',
-      'include/asm-generic/tlb.h:tlb_flush_mmu_tlbonly',
     ],
     commits: [
       '0758cd830494 ("asm-generic/tlb: avoid potential double flush")',

@@ -41,7 +41,7 @@ describe('a config file', () => {
   test('gives way to the command line, and its list of variants to what check names', async () => {
     const { file } = configured(`${both}\n  jobs: 0,\n  bound: 1,`);
     const all = await faultline(['compare', '--config', file]);
-    expect(all.stdout).toMatch(/stopped\s+by:\s+1\s+executions/);
+    expect(all.stdout).toMatch(/stopped\s+by:\s+the\s+bound\s+of\s+1\s+run\b/);
     const more = await faultline(['compare', '--config', file, '--bound', '100']);
     expect(more.stdout).toContain('Searched to the end in all 2 cells');
     const one = await faultline(['check', 'page-dirty-check', '--config', file, '--bound', '100']);
