@@ -274,13 +274,14 @@ export class Execution<Notes extends object> {
     for (;;) {
       const next = advanceProgram(program, task);
       if (next === null) return true;
-      if (next.ready === null || next.ready()) continue;
-      const daemon = this.running.findIndex((r, i) => r.actor.daemon && r.task !== task && this.canStep(i));
-      if (daemon < 0) {
-        this.machine.watch?.({ kind: 'stuck', task, waitsFor: next.waitsFor });
-        return false;
+      while (next.ready !== null && !next.ready()) {
+        const daemon = this.running.findIndex((r, i) => r.actor.daemon && r.task !== task && this.canStep(i));
+        if (daemon < 0) {
+          this.machine.watch?.({ kind: 'stuck', task, waitsFor: next.waitsFor });
+          return false;
+        }
+        this.advance(this.running[daemon]!);
       }
-      this.advance(this.running[daemon]!);
     }
   }
 }
