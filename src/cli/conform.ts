@@ -35,7 +35,6 @@ export interface ConformOptions extends CommonOptions {
   readonly record?: string;
 }
 
-/** Nothing could be run here, as kselftest's "skip". */
 /** TCG is slower by an order of magnitude. */
 const LIMITS = { live: { limit: 60, turn: 10 }, image: { limit: 180, turn: 30 } };
 /** Real page tables have so many entries, whatever is enough to explore. */

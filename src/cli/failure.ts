@@ -6,6 +6,7 @@ import { version } from '../version';
 export const exit = {
   done: 0,
   found: 1,
+  /** As kselftest's "skip". */
   nothingRan: 4,
   usage: 64,
   input: 65,

@@ -42,14 +42,18 @@ export function checkFolderToBe(folder: string, option: string): void {
     const found = statSync(there, { throwIfNoEntry: false });
     if (!found?.isDirectory())
       throw new Error(`${there} is a ${found ? 'file' : 'link to nothing'}, not a directory`);
-    tryWriting(join(there, `.faultline.${process.pid}.tmp`));
+    tryWritingIn(there);
   } catch (error) {
     throw refuse(folder, error, option);
   }
 }
 
+/** Whether files can be made in a folder. */
+export const tryWritingIn = (folder: string): void =>
+  tryWriting(join(folder, `.faultline.${process.pid}.tmp`));
+
 /** Only an attempt tells: to root and to some file systems everything seems to be allowed. */
-export function tryWriting(temporary: string): void {
+function tryWriting(temporary: string): void {
   try {
     writeFileSync(temporary, '');
   } catch (error) {

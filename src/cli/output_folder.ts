@@ -2,7 +2,7 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError, reasonOf } from '../compare/input';
-import { makeFolder, tryWriting } from './output';
+import { makeFolder, tryWritingIn } from './output';
 
 const refuse = (folder: string, error: unknown): InputError =>
   new InputError('usage', `cannot write --output ${folder}: ${reasonOf(error)}`);
@@ -11,7 +11,7 @@ const refuse = (folder: string, error: unknown): InputError =>
 export function checkFolder(folder: string): void {
   try {
     makeFolder(folder);
-    tryWriting(join(folder, `.faultline.${process.pid}.tmp`));
+    tryWritingIn(folder);
   } catch (error) {
     const isFile = (error as NodeJS.ErrnoException).code === 'EEXIST';
     throw refuse(folder, isFile ? new Error('is a file, not a directory') : error);

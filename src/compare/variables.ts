@@ -9,7 +9,7 @@ const compiler = (): typeof ts => require('typescript') as typeof ts;
 
 /**
  * Every mention of a variable, as a place of the list.
- * @param root the function around the machine; its parameters are named where the list is made, outside of `within`
+ * @param within where mentions are looked for; what is before that makes the list, from the variables by their names
  */
 export function asPlaces(
   within: readonly ts.Node[],

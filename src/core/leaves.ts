@@ -52,7 +52,8 @@ export function leafAt(mm: Mm, va: number): Leaf | null {
 }
 
 /** @param huge bytes of a huge page */
-export const endOf = (leaf: Leaf, huge: number): number => leaf.va + (leaf.huge ? huge : PAGE_SIZE);
+export const endOf = (leaf: Pick<Leaf, 'va' | 'huge'>, huge: number): number =>
+  leaf.va + (leaf.huge ? huge : PAGE_SIZE);
 
 export const presentLeaf = (leaf: Leaf): boolean =>
   leaf.huge ? e.pmd_present(leaf.entry) && !e.pmd_is_table(leaf.entry) : e.pte_present(leaf.entry);

@@ -4,7 +4,7 @@
  */
 import { KernelBug } from './assert';
 import { addReader, NOBODY, type RwSem, type SpinLock } from './locks';
-import { mmapSemObject, pageLockObject, rmapLockObject, spinlockObject } from './objects';
+import { pageLockObject, spinlockObject } from './objects';
 import { done, type Run } from './run';
 import { Steps } from './steps';
 import type { Pfn } from './units';
@@ -117,55 +117,37 @@ export abstract class LockSteps extends Steps {
 
   /** Whoever walks a reverse map, all of it, keeps away who moves entries from one of its mappings to another. */
   rmap_lock_read(): Run<void> {
-    const { config, rmapLock } = this.m;
-    if (!config.moves) return done(undefined);
-    const ready = (): boolean => rmapLock.writer === NOBODY;
-    return this.acquire('rmap lock for reading', rmapLockObject, false, ready, 'the rmap lock', () => {
-      addReader(rmapLock, this.task.id);
-    });
+    return this.m.config.moves ? this.down_read(this.m.rmapLock) : done(undefined);
   }
   rmap_unlock_read(): Run<void> {
-    const { config, rmapLock } = this.m;
-    if (!config.moves) return done(undefined);
-    this.release(rmapLockObject, true);
-    removeAt(rmapLock.readers, rmapLock.readers.lastIndexOf(this.task.id));
-    return done(undefined);
+    return this.m.config.moves ? this.up_read(this.m.rmapLock) : done(undefined);
   }
   rmap_lock_write(): Run<void> {
-    const { config, rmapLock } = this.m;
-    if (!config.moves) return done(undefined);
-    const ready = (): boolean => rmapLock.writer === NOBODY && rmapLock.readers.length === 0;
-    return this.acquire('rmap lock for writing', rmapLockObject, true, ready, 'the rmap lock', () => {
-      rmapLock.writer = this.task.id;
-    });
+    return this.m.config.moves ? this.down_write(this.m.rmapLock) : done(undefined);
   }
   rmap_unlock_write(): Run<void> {
-    const { config, rmapLock } = this.m;
-    if (!config.moves) return done(undefined);
-    this.release(rmapLockObject);
-    rmapLock.writer = NOBODY;
-    return done(undefined);
+    return this.m.config.moves ? this.up_write(this.m.rmapLock) : done(undefined);
   }
 
   down_read(sem: RwSem): Run<void> {
-    this.might_sleep('down_read(mmap_sem)');
+    this.might_sleep(`down_read(${sem.name})`);
     if (this.m.solo && sem.writer === NOBODY) {
       addReader(sem, this.task.id);
       return done(undefined);
     }
     return this.acquire(
-      'down_read mmap_sem',
-      mmapSemObject(sem.id),
+      `down_read ${sem.name}`,
+      sem.object,
       false,
       () => sem.writer === NOBODY,
-      'mmap_sem',
+      sem.name,
       () => {
         addReader(sem, this.task.id);
       },
     );
   }
   down_read_trylock(sem: RwSem): Run<boolean> {
-    return this.step('down_read_trylock mmap_sem', mmapSemObject(sem.id), true, () => {
+    return this.step(`down_read_trylock ${sem.name}`, sem.object, true, () => {
       if (sem.writer !== NOBODY) return false;
       addReader(sem, this.task.id);
       return true;
@@ -173,20 +155,20 @@ export abstract class LockSteps extends Steps {
   }
   up_read(sem: RwSem): Run<void> {
     const at = sem.readers.lastIndexOf(this.task.id);
-    if (at < 0) this.bug('unreleased lock', 'up_read() of mmap_sem by one that does not hold it');
+    if (at < 0) this.bug('unreleased lock', `up_read() of ${sem.name} by one that does not hold it`);
     this.m.watch?.({ kind: 'up', task: this.task, sem, downgrades: false });
-    this.release(mmapSemObject(sem.id), true);
+    this.release(sem.object, true);
     removeAt(sem.readers, at);
     return done(undefined);
   }
   down_write(sem: RwSem): Run<void> {
-    this.might_sleep('down_write(mmap_sem)');
+    this.might_sleep(`down_write(${sem.name})`);
     return this.acquire(
-      'down_write mmap_sem',
-      mmapSemObject(sem.id),
+      `down_write ${sem.name}`,
+      sem.object,
       true,
       () => sem.writer === NOBODY && sem.readers.length === 0,
-      'mmap_sem for write',
+      `${sem.name} for write`,
       () => {
         sem.writer = this.task.id;
       },
@@ -194,15 +176,15 @@ export abstract class LockSteps extends Steps {
   }
   up_write(sem: RwSem): Run<void> {
     if (sem.writer !== this.task.id)
-      this.bug('unreleased lock', 'up_write() of mmap_sem by one that does not hold it');
+      this.bug('unreleased lock', `up_write() of ${sem.name} by one that does not hold it`);
     this.m.watch?.({ kind: 'up', task: this.task, sem, downgrades: false });
-    this.release(mmapSemObject(sem.id));
+    this.release(sem.object);
     sem.writer = NOBODY;
     return done(undefined);
   }
   downgrade_write(sem: RwSem): Run<void> {
     this.m.watch?.({ kind: 'up', task: this.task, sem, downgrades: true });
-    this.release(mmapSemObject(sem.id));
+    this.release(sem.object);
     sem.writer = NOBODY;
     addReader(sem, this.task.id);
     return done(undefined);

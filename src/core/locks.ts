@@ -11,12 +11,16 @@ export class SpinLock {
   ) {}
 }
 
-/** mmap_sem. Waiting writers do not hold off new readers, unlike the kernel's fair rwsem. */
+/** mmap_sem, or the lock of reverse maps. Waiting writers do not hold off new readers, unlike the kernel's fair rwsem. */
 export class RwSem {
   writer: number = NOBODY;
   /** Task ids, in their order, because nobody can tell who came first; one that took it twice is in it twice. */
   readers: number[] = [];
-  constructor(readonly id: number) {}
+  /** @param object as which steps name it */
+  constructor(
+    readonly object: number,
+    readonly name: string,
+  ) {}
 }
 
 export const isHeldBy = ({ writer, readers }: RwSem, task: number): boolean =>

@@ -9,6 +9,7 @@ import { beginToLinger, type Reach } from './lingering';
 import { NOBODY, RwSem } from './locks';
 import { type File, type Mm, newMm, type UserfaultfdCtx } from './mm';
 import { Numbers } from './numbers';
+import { rmapLockObject } from './objects';
 import { Pages, PG_head, PG_swapbacked, PG_uptodate } from './pages';
 import { newSwapState, type SwapState } from './swap_state';
 import { Level, Slot, spansOf, Table } from './table';
@@ -78,7 +79,7 @@ export class Machine {
   readonly files: File[] = [];
   readonly ctxs: UserfaultfdCtx[] = [];
   /** anon_vma->rwsem and i_mmap_rwsem, as one for all pages. */
-  readonly rmapLock = new RwSem(0);
+  readonly rmapLock = new RwSem(rmapLockObject, 'rmap lock');
   readonly swap: SwapState = newSwapState();
   readonly ksm: KsmState = newKsmState();
   readonly user: UserState = newUserState();

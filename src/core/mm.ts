@@ -1,5 +1,6 @@
 /** Address spaces and what they are made of: mm_struct, vm_area_struct, files, userfaultfd contexts. */
 import { RwSem } from './locks';
+import { mmapSemObject } from './objects';
 import type { Table } from './table';
 import type { Pfn, Pgprot, Pte, Vaddr } from './units';
 
@@ -124,7 +125,7 @@ export function newMm(id: number, name: string, pgd: Table, mmapTop: number): Mm
   return {
     id,
     name,
-    mmap_sem: new RwSem(id),
+    mmap_sem: new RwSem(mmapSemObject(id), 'mmap_sem'),
     mmap: [],
     pgd,
     mm_users: 1,

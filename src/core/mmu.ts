@@ -84,7 +84,8 @@ function cacheEntry(k: Kernel, va: Vaddr, slot: Slot, used: Pte): void {
   k.m.tlbs[k.task.id]!.fill(va, used, slot.table.level === Level.pmd, k.m.HPAGE_PMD_SIZE);
 }
 
-const sameTranslation = (now: Pte, cached: Pte, write: boolean): boolean =>
+/** @param write whether it has to be the same for a store, too */
+export const sameTranslation = (now: Pte, cached: Pte, write: boolean): boolean =>
   e.pte_hw_present(now) && e.pte_pfn(now) === e.pte_pfn(cached) && (!write || e.pte_write(now));
 
 /** The part of a CPU's TLB that an access looks at. */

@@ -70,6 +70,10 @@ export const pagevecObject = (taskId: number): number => object(Kind.pagevec, ta
 /** Which userfaultfd is open under which name. */
 export const descriptorsObject = object(Kind.descriptors, 0);
 export const processObject = (mmId: number): number => object(Kind.process, mmId);
+/** Processes that a fork is still to make have numbers from here on, by the task that each is for. */
+export const CHILDREN = 0x10000;
+/** What a child waits for and its fork changes; apart from the processes that the kernel knows. */
+export const childObject = (taskId: number): number => processObject(CHILDREN + taskId);
 export const semaphoreObject = (id: number): number => object(Kind.semaphore, id);
 
 /** The locks of all reverse maps, as one. */

@@ -34,7 +34,7 @@ export type Happening =
   | { kind: 'entry'; task: Task; mmId: number; va: Vaddr; huge: boolean; before: Pte; after: Pte }
   /** A spinlock is about to be released. */
   | { kind: 'unlock'; task: Task; lock: SpinLock }
-  /** An mmap_sem is about to be released, or from now on to be held for reading only. */
+  /** An mmap_sem, or the rmap lock, is about to be released, or from now on to be held for reading only. */
   | { kind: 'up'; task: Task; sem: RwSem; downgrades: boolean }
   /** A CPU took a page fault. */
   | { kind: 'fault'; task: Task; va: Vaddr; flags: number }

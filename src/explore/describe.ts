@@ -1,5 +1,6 @@
 /** The objects of a machine in words: what a trace shows before and after a step. */
 import {
+  CHILDREN,
   cpuOfTlb,
   idOf,
   kindOf,
@@ -7,7 +8,6 @@ import {
   Mapping,
   NOBODY,
   nameOfAddress,
-  type Pages,
   PG_active,
   PG_anon_exclusive,
   PG_dirty,
@@ -29,8 +29,6 @@ import {
   TABLE_STRIDE,
   type Tlb,
 } from '../core/index';
-
-import { CHILDREN } from './names';
 
 type Kind = ReturnType<typeof kindOf>;
 
@@ -62,25 +60,20 @@ const mappingWords: Record<number, string> = {
 };
 
 /** Of a compound page its head's, with how many of its parts belong to one process alone. */
-function showFlags({ pages }: Machine, page: number): string {
-  const flags = pages.flags[page] ?? 0;
-  const words = flagWords.flatMap(([bit, name]) => (flags & bit ? [name] : []));
-  const alone = partsOf(pages, page).filter((part) => (pages.flags[part] ?? 0) & PG_anon_exclusive).length;
+function showFlags(m: Machine, page: number): string {
+  const { flags, mapping } = m.pages;
+  const has = (part: number, bit: number): boolean => ((flags[part] ?? 0) & bit) !== 0;
+  const words = flagWords.flatMap(([bit, name]) => (has(page, bit) ? [name] : []));
+  const alone = m.subpages(pfn(page)).filter((part) => has(part, PG_anon_exclusive)).length;
   const exclusive = alone === 0 ? '' : alone === 1 ? 'exclusive' : `exclusive:${alone}`;
-  return [mappingWords[pages.mapping[page] ?? 0], ...words, exclusive].filter(Boolean).join(' ') || 'none';
+  return [mappingWords[mapping[page] ?? 0], ...words, exclusive].filter(Boolean).join(' ') || 'none';
 }
 
-/** The frames of a compound page, by its head; of any other page itself. */
-function partsOf(pages: Pages, page: number): number[] {
-  const parts = [page];
-  for (let part = page + 1; part < pages.count && pages.head[part] === page; part++) parts.push(part);
-  return parts;
-}
-
-function showMapcount({ pages }: Machine, page: number): string {
-  const parts = partsOf(pages, page);
-  const byPtes = parts.reduce((sum, part) => sum + pages.mapcount[part]! + 1, 0);
-  return parts.length === 1 ? String(byPtes) : `${byPtes} pte + ${pages.compound_mapcount[page]! + 1} pmd`;
+function showMapcount(m: Machine, page: number): string {
+  const { mapcount, compound_mapcount } = m.pages;
+  const parts = m.subpages(pfn(page));
+  const byPtes = parts.reduce((sum, part) => sum + mapcount[part]! + 1, 0);
+  return parts.length === 1 ? String(byPtes) : `${byPtes} pte + ${compound_mapcount[page]! + 1} pmd`;
 }
 
 function showRefcount({ pages }: Machine, page: number): string {
@@ -96,7 +89,7 @@ function semText(m: Machine, { writer, readers }: Pick<RwSem, 'writer' | 'reader
   return readers.length > 0 ? `read by ${readers.map((r) => m.task(r).name).join(', ')}` : 'free';
 }
 
-/** What becomes of an mmap_sem that a task is about to release, or to hold for reading only. */
+/** What becomes of a semaphore that a task is about to release, or to hold for reading only. */
 export function semTextAfter(
   m: Machine,
   { writer, readers }: RwSem,

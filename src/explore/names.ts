@@ -1,5 +1,6 @@
 /** What the objects of a machine are called in a trace. What belongs to another process than the first says so. */
 import {
+  CHILDREN,
   cpuOfTlb,
   idOf,
   kindOf,
@@ -12,10 +13,9 @@ import {
   type Table,
 } from '../core/index';
 
-type Kind = ReturnType<typeof kindOf>;
+import { DEFAULT } from '../workload/uffd_descriptors';
 
-/** Tasks whose processes are still to come have numbers from here on, see childObject() in workload/perform.ts. */
-export const CHILDREN = 0x10000;
+type Kind = ReturnType<typeof kindOf>;
 
 export const processOf = (m: Machine, mm: number): string => (mm === 0 ? '' : `${m.mms[mm]?.name ?? mm}: `);
 const taskOf = (m: Machine, id: number): string => m.tasks[id]?.name ?? String(id);
@@ -46,7 +46,7 @@ function tableLockName(m: Machine, { lock, mmId, base, span, size }: Table): str
 function userfaultfdName(m: Machine, id: number): string {
   const named = (ctx: { readonly id: number; readonly mm: Mm }): string => {
     const [name = ''] = [...m.user.uffds].find(([, one]) => one.ctx.id === ctx.id) ?? [];
-    return `${processOf(m, ctx.mm.id)}userfaultfd${name === '' || name === 'uffd' ? '' : ` ${name}`}`;
+    return `${processOf(m, ctx.mm.id)}userfaultfd${name === '' || name === DEFAULT ? '' : ` ${name}`}`;
   };
   const ctx = m.ctxs[id];
   if (!ctx) return `userfaultfd ${id}`;

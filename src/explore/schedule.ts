@@ -22,19 +22,22 @@ export function showSchedule(schedule: readonly number[]): string {
 /** No run that anybody looks at is longer, so what is longer is a slip of the pen, and is not written out. */
 const MOST_STEPS = defaultBounds.maxSteps;
 
-const RUNS = /([a-z])([1-9]\d*)?/g;
+/** Steps of one actor in a row. */
+const RUN = '[a-z](?:[1-9]\\d*)?';
+const RUNS = new RegExp(RUN, 'g');
+const SCHEDULE = new RegExp(`^(?:${RUN})*$`);
 
-const stepsIn = (runs: string): number =>
-  [...runs.matchAll(RUNS)].reduce((sum, [, , count = '1']) => sum + Number(count), 0);
+const runsIn = (text: string): { position: number; times: number }[] =>
+  (text.match(RUNS) ?? []).map((run) => ({
+    position: LETTERS.indexOf(run[0]!),
+    times: Number(run.slice(1) || 1),
+  }));
+const stepsIn = (text: string): number => runsIn(text).reduce((sum, { times }) => sum + times, 0);
 
 /** @returns null where the text is no schedule, or has more steps than a run may have */
 export function parseSchedule(text: string): number[] | null {
-  if (!/^([a-z]([1-9]\d*)?)*$/.test(text) || stepsIn(text) > MOST_STEPS) return null;
-  const schedule: number[] = [];
-  for (const [, letter, count = '1'] of text.matchAll(RUNS)) {
-    for (let i = 0; i < Number(count); i++) schedule.push(LETTERS.indexOf(letter!));
-  }
-  return schedule;
+  if (!SCHEDULE.test(text) || stepsIn(text) > MOST_STEPS) return null;
+  return runsIn(text).flatMap(({ position, times }) => new Array<number>(times).fill(position));
 }
 
 /** How many hex digits of Execution.checksum a token carries. */
@@ -57,7 +60,7 @@ export interface Token {
   hardware?: true;
 }
 
-const TOKEN = /^(0|(?:[a-z](?:[1-9]\d*)?)+)(?:-([0-9a-f]{6}))?(-hw)?$/;
+const TOKEN = new RegExp(`^(0|(?:${RUN})+)(?:-([0-9a-f]{${CHECKSUM_DIGITS}}))?(${HARDWARE})?$`);
 
 /** @returns null where the text is no token */
 export function parseToken(text: string): Token | null {
@@ -69,7 +72,7 @@ export function parseToken(text: string): Token | null {
 
 /** Why a text is no token, in words that follow on the text. */
 export function mistakeIn(text: string): string {
-  const runs = /^(0|([a-z]([1-9]\d*)?)*)/.exec(text)![0];
+  const runs = new RegExp(`^(?:0|(?:${RUN})*)`).exec(text)![0];
   const rest = text.slice(runs.length);
   if (stepsIn(runs) > MOST_STEPS) return `has too many steps: no run has more than ${MOST_STEPS}`;
   const looks = 'one looks like a12b3a-0f3c9e, as replay lines have it';

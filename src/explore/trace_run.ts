@@ -3,7 +3,6 @@ import {
   type Happening,
   type KernelClass,
   type Machine,
-  mmapSemObject,
   must,
   spinlockObject,
   type Task,
@@ -228,7 +227,7 @@ class TraceWriter {
   private release(position: number, h: Extract<Happening, { kind: 'unlock' | 'up' }>): void {
     const machine = must(this.machine, 'release(): before the first step');
     const isUp = h.kind === 'up';
-    const lock = isUp ? mmapSemObject(h.sem.id) : spinlockObject(h.lock.id);
+    const lock = isUp ? h.sem.object : spinlockObject(h.lock.id);
     const object = nameOf(machine, lock);
     const after = isUp ? semTextAfter(machine, h.sem, h.task.id, h.downgrades) : 'free';
     this.line(position, 'release', `release ${object}`, [{ object, before: stateOf(machine, lock), after }]);

@@ -3,7 +3,7 @@ import { entry as e, flags as f, type Happening, type Machine } from '../core/in
 import { beginFault, followCall, followReturn } from './follow_calls';
 import { allowAlso, beforeHiding, either, fileKey, mayBeArmedOf, type Notes, viewKey } from './notes';
 import { has } from './ranges';
-import { endWithdrawals, followWithdrawal } from './withdrawn';
+import { followWithdrawals } from './withdrawn';
 import { fileIndexAt, isPrivate, mappersOf, vmaAt } from './world';
 
 const ACCESSIBLE = f.VM_READ | f.VM_WRITE | f.VM_EXEC;
@@ -11,29 +11,24 @@ const ACCESSIBLE = f.VM_READ | f.VM_WRITE | f.VM_EXEC;
 type Of<K extends Happening['kind']> = Extract<Happening, { kind: K }>;
 
 export function follow(h: Happening, m: Machine, notes: Notes): void {
+  followWithdrawals(h, m, notes);
   switch (h.kind) {
     case 'store':
-      if (h.access === 'user') endWithdrawals(notes, h.task.id);
       followStore(h, m, notes);
       break;
     case 'call':
       followCall(h, m, notes);
       break;
     case 'return':
-      endWithdrawals(notes, h.task.id);
       followReturn(h, m, notes);
       break;
     case 'entry':
-      followWithdrawal(h, m, notes);
       followEntry(h, m, notes);
       break;
     case 'fault':
-      // Not of an access within a system call.
-      if (!notes.calls.some(({ task }) => task === h.task.id)) endWithdrawals(notes, h.task.id);
       beginFault(notes, h.task, has(mayBeArmedOf(notes, h.task.mm.id), h.va));
       break;
     case 'load':
-      if (h.access === 'user') endWithdrawals(notes, h.task.id);
       notes.faultedArmed.delete(h.task.id);
       break;
     case 'wake':

@@ -46,9 +46,7 @@ export function renderJunit(comparison: Comparison, besideKernels = ''): string 
       const property = `<property name="beside-real-kernels" value="${xmlText(besideKernels)}"/>`;
       lines.push(`    <properties>${property}</properties>`);
     }
-    fixtures.forEach(({ id }, i) => {
-      lines.push(...caseLines(variant, id, verdicts[i], whyMissing(comparison, id, variant)));
-    });
+    for (const { id } of fixtures) lines.push(...caseLines(comparison, id, variant));
     lines.push('  </testsuite>');
   }
   return `${[...lines, '</testsuites>'].join('\n')}\n`;
@@ -59,17 +57,12 @@ function counts(all: readonly Outcome[]): string {
   return `tests="${all.length}" failures="${of('failure')}" errors="${of('error')}" skipped="${of('skipped')}"`;
 }
 
-/** @param missing why there is no verdict */
-function caseLines(
-  variant: string,
-  fixture: string,
-  verdict: Verdict | undefined,
-  missing: string,
-): string[] {
+function caseLines(comparison: Comparison, fixture: string, variant: string): string[] {
+  const verdict = verdictAt(comparison, fixture, variant);
   const head = `    <testcase classname="${xmlText(variant)}" name="${xmlText(fixture)}"`;
   const outcome = outcomeAt(verdict);
   if (outcome === 'passed') return [`${head}/>`];
-  const message = xmlText(verdict ? verdictSentence(verdict) : missing);
+  const message = xmlText(verdict ? verdictSentence(verdict) : whyMissing(comparison, fixture, variant));
   const type = outcome === 'skipped' ? '' : ` type="${verdict!.kind}"`;
   const saw = verdict ? brokenOf(verdict).map((one) => `${one.invariant} (${one.class}): ${one.saw}`) : [];
   const body = saw.length > 0 ? `>${xmlText(saw.join('\n'))}</${outcome}>` : '/>';

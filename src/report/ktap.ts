@@ -16,9 +16,9 @@ interface Result {
 
 const plain = (text: string): string => text.replaceAll('#', '').replace(/\s+/g, ' ').trim();
 
-/** @param missing why there is no verdict */
-function resultOf(verdict: Verdict | undefined, missing: string): Result {
-  if (!verdict) return { kind: 'skip', ok: true, directive: ` # SKIP ${missing}` };
+const skipped = (why: string): Result => ({ kind: 'skip', ok: true, directive: ` # SKIP ${why}` });
+
+function resultOf(verdict: Verdict): Result {
   switch (verdict.kind) {
     case 'breaks':
       return { kind: 'fail', ok: false, directive: '' };
@@ -36,7 +36,7 @@ function resultOf(verdict: Verdict | undefined, missing: string): Result {
         directive: ` # ERROR does not build: ${plain(verdict.defects.join('; '))}`,
       };
     case 'not-applicable':
-      return { kind: 'skip', ok: true, directive: ` # SKIP ${plain(verdict.reason)}` };
+      return skipped(plain(verdict.reason));
   }
 }
 
@@ -46,9 +46,10 @@ export function renderKtap(comparison: Comparison, besideKernels = ''): string {
   const totals = { pass: 0, fail: 0, xfail: 0, xpass: 0, skip: 0, error: 0 };
   const lines = ['KTAP version 1', `1..${variants.length}`];
   variants.forEach(({ id: variant }, v) => {
-    const results = fixtures.map(({ id }) =>
-      resultOf(verdictAt(comparison, id, variant), whyMissing(comparison, id, variant)),
-    );
+    const results = fixtures.map(({ id }) => {
+      const verdict = verdictAt(comparison, id, variant);
+      return verdict ? resultOf(verdict) : skipped(whyMissing(comparison, id, variant));
+    });
     for (const { kind } of results) totals[kind]++;
     lines.push('  KTAP version 1', `  1..${fixtures.length}`);
     fixtures.forEach(({ id }, f) => {

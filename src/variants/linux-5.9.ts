@@ -151,7 +151,7 @@ export default defineVariant({
     *process_vm_release(k, page) {
       yield* k.unpin_user_pages_dirty_lock(page);
     },
-    /** Of everything no more is flushed than was gathered; clear_refs, which gathers nothing, does not flush any more. */
+    /** Of everything no more is flushed than was gathered: clear_refs gathers nothing, and does not flush any more. */
     *tlb_flush_mmu_tlbonly(k, tlb) {
       if (tlb.start < tlb.end) yield* mainline.tlb_flush_mmu_tlbonly(k, tlb);
     },

@@ -1,6 +1,7 @@
 /** One step of a fixture in the kernel: which function each verb is. */
 import {
   assert,
+  childObject,
   type File,
   flags,
   type Kernel,
@@ -9,7 +10,6 @@ import {
   mainline,
   mmu,
   must,
-  processObject,
   type Run,
   type Signal,
   semaphoreObject,
@@ -142,9 +142,6 @@ function* fork(act: Act): KRun<number> {
     return 0;
   });
 }
-
-/** What a child waits for and its fork changes; apart from the processes that the kernel knows. */
-export const childObject = (taskId: number): number => processObject(0x10000 + taskId);
 
 function* exit(act: Act): KRun<number> {
   const { k } = act;

@@ -1,5 +1,6 @@
 /** Programs of actors, the start of a run and its end. */
 import {
+  childObject,
   DEVICE_PFN,
   type File,
   type Kernel,
@@ -14,7 +15,7 @@ import {
   type Task,
 } from '../core/index';
 import { type FileSpec, FixtureError, type Item, isRepeat, type Place } from './fixture';
-import { childObject, mapRegion, perform } from './perform';
+import { mapRegion, perform } from './perform';
 import { Rounds } from './rounds';
 import { showItem } from './step_show';
 import type { Actor, ActorStep, Workload } from './workload';

@@ -90,7 +90,7 @@ export function compile(fixture: Fixture, options: CompileOptions = {}): Workloa
       nodes,
       thp,
       pins: mayPin(fixture),
-      moves: [...tasks.values()].some((items) => [...stepsOf(items)].some(({ verb }) => verb === 'mremap')),
+      moves: [...fixture.tasks.values()].some((items) => uses(items, 'mremap')),
       regions,
       semaphores,
       hardware,
@@ -106,9 +106,12 @@ export function compile(fixture: Fixture, options: CompileOptions = {}): Workloa
   return workload;
 }
 
+const uses = (items: readonly Item[], verb: string): boolean =>
+  [...stepsOf(items)].some((step) => step.verb === verb);
+
 /** process_vm_writev() is the one step that pins. */
 const mayPin = (fixture: Fixture): boolean =>
-  [...stepLists(fixture)].some(({ items }) => [...stepsOf(items)].some(({ verb }) => verb === 'gup_write'));
+  [...stepLists(fixture)].some(({ items }) => uses(items, 'gup_write'));
 
 /** Nothing of a workload ever changes, so who keeps the state of a run need not look into it. */
 function freeze(value: unknown): void {
@@ -125,9 +128,8 @@ const ENOUGH = 8;
 function entriesFor(fixture: Fixture): number {
   const { entries } = fixture.machine;
   if (entries !== null) return entries;
-  const serves = (items: readonly Item[]): boolean =>
-    [...stepsOf(items)].some(({ verb }) => verb === 'uffd_serve');
-  const racing = [...fixture.tasks.values()].filter((items) => items.length > 0 && !serves(items)).length > 1;
+  const racing =
+    [...fixture.tasks.values()].filter((items) => items.length > 0 && !uses(items, 'uffd_serve')).length > 1;
   return racing ? Math.max(ENOUGH, leastEntries(fixture)) : FULL;
 }
 

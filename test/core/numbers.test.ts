@@ -58,7 +58,7 @@ describe('names do not tell in which order tasks asked for them', () => {
   });
 
   test('readers of mmap_sem stand in it in one order, whoever came first', () => {
-    const [one, other] = [new RwSem(0), new RwSem(0)];
+    const [one, other] = [new RwSem(0, 'mmap_sem'), new RwSem(0, 'mmap_sem')];
     for (const task of [3, 1, 2, 1]) addReader(one, task);
     for (const task of [1, 1, 2, 3]) addReader(other, task);
     expect(one.readers).toEqual(other.readers);

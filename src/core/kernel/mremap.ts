@@ -182,8 +182,8 @@ export function* move_vma(
 }
 
 /**
- * mm/mmap.c:copy_vma(). Simplified: whoever moves pages always locks the reverse map, also where the order of VMAs in it
- * would do.
+ * mm/mmap.c:copy_vma(). Simplified: whoever moves pages always locks the reverse map, also where the order of VMAs in
+ * it would do.
  * Enters with mmap_sem held for write and the rmap lock; returns with both held.
  *
  * @returns -ENOMEM where the new range is taken. The old VMA is another one where the new range merged with it.

@@ -7,8 +7,8 @@ import type { Slot } from '../table';
 import { PAGE_SIZE, type Pte, plus, type Vaddr } from '../units';
 
 /**
- * mm/mremap.c:move_page_tables(). Simplified: no mmu notifiers, never out of memory; the rmap lock is one for all, and is taken
- * whatever the order of the VMAs.
+ * mm/mremap.c:move_page_tables(). Simplified: no mmu notifiers, never out of memory; the rmap lock is one for all, and
+ * is taken whatever the order of the VMAs.
  * Enters with mmap_sem held for write; returns with it held.
  */
 export function* move_page_tables(

@@ -223,10 +223,10 @@ export function* page_referenced(k: Kernel, page: Pfn): KRun<{ referenced: numbe
   let referenced = 0;
   let locked = false;
   yield* k.rmap_lock_read();
-  for (const { vma, va } of yield* k.lookUpVmas(page)) {
-    locked = (vma.vm_flags & VM_LOCKED) !== 0;
+  for (const where of yield* k.lookUpVmas(page)) {
+    locked = (where.vma.vm_flags & VM_LOCKED) !== 0;
     if (locked) break;
-    if (yield* k.page_referenced_one(page, { vma, va })) referenced++;
+    if (yield* k.page_referenced_one(page, where)) referenced++;
   }
   yield* k.rmap_unlock_read();
   return { referenced: locked ? 0 : referenced, locked };

@@ -1,8 +1,8 @@
 /**
  * mm/rmap.c and mm/page_vma_mapped.c, the walking half: from a page to the entries that map it.
  *
- * Of the anon_vma lock and i_mmap_rwsem only what mremap() needs is modelled: the list of VMAs is taken in one step, whoever
- * walks it locks each entry and looks again, and where entries move from VMA to VMA nobody walks meanwhile.
+ * Of the anon_vma lock and i_mmap_rwsem only what mremap() needs is modelled: the list of VMAs is taken in one step,
+ * whoever walks it locks each entry and looks again, and where entries move from VMA to VMA nobody walks meanwhile.
  */
 import * as e from '../entry';
 import type { Kernel, KRun } from '../kernel';

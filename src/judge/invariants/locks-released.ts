@@ -12,8 +12,7 @@ export default invariant({
     const spin = task.spinlocks.at(-1);
     if (spin) return `${h.name} returned with ${spin.name} held`;
     if (task.pageLocks.length > 0) return `${h.name} returned with page ${task.pageLocks[0]} locked`;
-    const held = m.mms.find(({ mmap_sem }) => isHeldBy(mmap_sem, task.id));
-    if (held) return `${h.name} returned with mmap_sem held`;
-    return isHeldBy(m.rmapLock, task.id) ? `${h.name} returned with the rmap lock held` : null;
+    const held = [...m.mms.map(({ mmap_sem }) => mmap_sem), m.rmapLock].find((sem) => isHeldBy(sem, task.id));
+    return held ? `${h.name} returned with ${held.name} held` : null;
   },
 });
